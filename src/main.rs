@@ -1,1 +1,5 @@
-fn main(){}
+//! The `longwatch` binary: server and command line in one.
+
+fn main() -> std::process::ExitCode {
+    longwatch::cli::main()
+}

@@ -1,0 +1,1 @@
+//! Judges the series that folding marked, and writes findings.

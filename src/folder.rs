@@ -1,0 +1,1 @@
+//! Merges journal rows into stored windows.
