@@ -1,1 +1,0 @@
-//! What a project declares in its `longwatch.toml`: flows, owners, budgets, gates, waivers, routes.
