@@ -122,7 +122,10 @@ impl Summary {
     /// The value under the headline's name, in the native unit.
     pub fn headline_value(&self) -> Option<f64> {
         let name = self.headline.as_deref()?;
-        self.reported.iter().find(|(k, _)| k == name).map(|(_, v)| *v)
+        self.reported
+            .iter()
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| *v)
     }
 }
 
@@ -152,8 +155,10 @@ pub enum Quality {
 /// One series' worth of measurements out of one file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// What was measured: the tool's full name, verbatim.
+    /// The unit of work that people name: the tool's full name of it, verbatim.
     pub flow: String,
+    /// The name under which the tool itself lists it, where that is not the flow (k6 lists by metric, over all flows).
+    pub shown_as: Option<String>,
     /// The tool's own name of the metric (`ns/op`, `LCP`, `wall_time`).
     pub metric: String,
     /// The native unit as the tool writes it (`s`, `ms`, `ns/op`, `1`).
@@ -279,6 +284,8 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// How many more were left out than are listed.
     pub skipped_more: u64,
+    /// What a person should know of the file although all of it was taken.
+    pub warnings: Vec<String>,
 }
 
 impl Report {

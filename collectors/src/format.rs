@@ -1,0 +1,91 @@
+//! The formats that we read: one row each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::Source;
+
+/// Makes [`Format`] of one row per format: variant, name, usual source, what it is.
+macro_rules! formats {
+    ($($variant:ident, $name:literal, $source:ident, $about:literal;)*) => {
+        /// A format that we read.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Format {
+            $(#[doc = $about] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Format {
+            /// All of them, in the order in which they are tried.
+            pub const ALL: &[Format] = &[$(Format::$variant),*];
+
+            /// The name that `--format` takes and reports carry.
+            pub fn name(self) -> &'static str {
+                match self { $(Format::$variant => $name),* }
+            }
+
+            /// Where its measurements come from unless the file or the sender says otherwise.
+            pub fn source(self) -> Source {
+                match self { $(Format::$variant => Source::$source),* }
+            }
+
+            /// What it is, in a line.
+            pub fn about(self) -> &'static str {
+                match self { $(Format::$variant => $about),* }
+            }
+        }
+    };
+}
+
+formats! {
+    Hyperfine, "hyperfine", Bench, "`hyperfine --export-json`";
+    Criterion, "criterion", Bench, "a `target/criterion` tree, or its bundle";
+    GoogleBenchmark, "google-benchmark", Bench, "Google Benchmark's `--benchmark_format=json`";
+    GoBench, "go-bench", Bench, "`go test -bench`, as text or with `-json`";
+    PytestBenchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
+    K6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
+    HdrPayload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
+    WebVitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
+    Longwatch, "longwatch", Bench, "our own JSON and NDJSON";
+    LongwatchBeacon, "longwatch-beacon", Rum, "our own beacon";
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no format that we read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no format that we read")]
+pub struct UnknownFormat(String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Format::ALL
+            .iter()
+            .copied()
+            .find(|f| f.name() == text)
+            .ok_or_else(|| UnknownFormat(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn every_name_reads_back() {
+        for &format in Format::ALL {
+            assert_eq!(format.name().parse::<Format>().unwrap(), format);
+            assert_eq!(serde_json::to_value(format).unwrap(), format.name());
+        }
+        assert!("auto".parse::<Format>().is_err());
+    }
+}

@@ -1,0 +1,492 @@
+//! From a tool's own unit to integers of one base unit at rest, once, and back for display.
+//!
+//! The dimension follows from the unit's text, the metric's name where the text is missing, and the source: time is kept
+//! in picoseconds for benchmarks and in nanoseconds elsewhere. It never depends on a value, so that a series keeps its
+//! dimension. What is not known to be time, bytes, an integral count or a rate is kept in millionths.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Format;
+use crate::histogram::MAX_VALUE;
+use crate::report::Source;
+
+/// What a series' values are integers of, at rest; its name is part of the series' identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// Picoseconds: benchmark time, where results below a nanosecond are real.
+    TimePs,
+    /// Nanoseconds: all other time.
+    TimeNs,
+    /// Bytes.
+    Bytes,
+    /// Things that come whole: instructions, requests.
+    Count,
+    /// Millionths of a unit: ratios, scores, layout shift, averages of counts.
+    Ppm,
+    /// Thousandths of a unit per second.
+    MilliPerS,
+}
+
+impl Dimension {
+    /// All of them.
+    pub const ALL: [Dimension; 6] = [
+        Self::TimePs,
+        Self::TimeNs,
+        Self::Bytes,
+        Self::Count,
+        Self::Ppm,
+        Self::MilliPerS,
+    ];
+
+    /// The stable name that series identities hold.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dimension::TimePs => "time_ps",
+            Dimension::TimeNs => "time_ns",
+            Dimension::Bytes => "bytes",
+            Dimension::Count => "count",
+            Dimension::Ppm => "ppm",
+            Dimension::MilliPerS => "milli_per_s",
+        }
+    }
+
+    /// The base value as a plain number of seconds, bytes, units, or units per second.
+    pub fn plain(self, base: f64) -> f64 {
+        match self {
+            Dimension::TimePs => base / 1e12,
+            Dimension::TimeNs => base / 1e9,
+            Dimension::Bytes | Dimension::Count => base,
+            Dimension::Ppm => base / 1e6,
+            Dimension::MilliPerS => base / 1e3,
+        }
+    }
+
+    /// Whether values are times.
+    pub fn is_time(self) -> bool {
+        matches!(self, Dimension::TimePs | Dimension::TimeNs)
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no dimension.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no dimension: time_ps, time_ns, bytes, count, ppm and milli_per_s are")]
+pub struct UnknownDimension(String);
+
+impl FromStr for Dimension {
+    type Err = UnknownDimension;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|d| d.name() == text)
+            .ok_or_else(|| UnknownDimension(text.to_owned()))
+    }
+}
+
+/// Why a value has no place at rest; such values are counted and shown, never clamped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unstorable {
+    /// Below zero, as clocks that step and corrected start-up times give.
+    #[error("negative")]
+    Negative,
+    /// NaN or an infinity.
+    #[error("not a finite number")]
+    NotFinite,
+    /// Above 2^62 base units.
+    #[error("beyond the largest value that is stored")]
+    TooLarge,
+}
+
+/// A native unit: its dimension and its size in base units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Unit {
+    /// What base values are integers of.
+    pub dimension: Dimension,
+    /// Base units in one native unit, as a fraction of two exact numbers.
+    numerator: f64,
+    denominator: f64,
+}
+
+impl Unit {
+    /// The base integer of a native value, rounded half to even.
+    pub fn to_base(self, native: f64) -> Result<u64, Unstorable> {
+        let base = self.to_base_exactly(native);
+        if !native.is_finite() {
+            return Err(Unstorable::NotFinite);
+        }
+        let rounded = base.round_ties_even();
+        if rounded < 0.0 {
+            Err(Unstorable::Negative)
+        } else if rounded > MAX_VALUE as f64 {
+            Err(Unstorable::TooLarge)
+        } else {
+            Ok(rounded as u64)
+        }
+    }
+
+    /// The base value without rounding, for means and bounds, which are no observations.
+    pub fn to_base_exactly(self, native: f64) -> f64 {
+        native * self.numerator / self.denominator
+    }
+
+    /// The native value of a base value.
+    pub fn to_native(self, base: f64) -> f64 {
+        base * self.denominator / self.numerator
+    }
+}
+
+/// Reads a native unit. Always answers: a text that says nothing is settled by the metric's name, else counts as unitless.
+pub fn unit(text: &str, metric: &str, source: Source) -> Unit {
+    let text = text.trim();
+    let known = named(text, source).or_else(|| by_metric(text, metric, source));
+    known.unwrap_or(Unit {
+        dimension: Dimension::Ppm,
+        numerator: 1e6,
+        denominator: 1.0,
+    })
+}
+
+/// Whether the text is a unit that we know, so that nothing has to be guessed.
+pub fn is_known(text: &str) -> bool {
+    named(text.trim(), Source::Load).is_some()
+}
+
+fn named(text: &str, source: Source) -> Option<Unit> {
+    if let Some(seconds) = time(text) {
+        return Some(of_seconds(seconds, source));
+    }
+    if let Some(bytes) = bytes(text) {
+        return Some(Unit {
+            dimension: Dimension::Bytes,
+            numerator: bytes,
+            denominator: 1.0,
+        });
+    }
+    if let Some(of) = text
+        .strip_suffix("/s")
+        .or_else(|| text.strip_suffix("/sec"))
+        .or_else(|| text.strip_suffix("/second"))
+    {
+        return Some(Unit {
+            dimension: Dimension::MilliPerS,
+            numerator: 1e3 * bytes(of).unwrap_or_else(|| thousands(of)),
+            denominator: 1.0,
+        });
+    }
+    // An average over operations keeps the unit of what it averages, except that counts stop being whole.
+    if let Some(of) = ["/op", "/iter", "/iteration", "/call"]
+        .iter()
+        .find_map(|s| text.strip_suffix(s))
+    {
+        let unit = named(of, source)?;
+        let whole = unit.dimension == Dimension::Count;
+        return Some(if whole {
+            Unit {
+                dimension: Dimension::Ppm,
+                numerator: 1e6,
+                denominator: 1.0,
+            }
+        } else {
+            unit
+        });
+    }
+    match text.to_lowercase().as_str() {
+        "count" | "counts" | "{count}" | "instructions" | "instr" | "ir" | "cycles" | "events"
+        | "allocs" | "allocations" | "requests" | "errors" | "calls" | "faults" => Some(Unit {
+            dimension: Dimension::Count,
+            numerator: 1.0,
+            denominator: 1.0,
+        }),
+        "1" | "unitless" | "none" | "ratio" | "score" | "number" => Some(Unit {
+            dimension: Dimension::Ppm,
+            numerator: 1e6,
+            denominator: 1.0,
+        }),
+        "%" | "percent" => Some(Unit {
+            dimension: Dimension::Ppm,
+            numerator: 1e4,
+            denominator: 1.0,
+        }),
+        "hz" => Some(Unit {
+            dimension: Dimension::MilliPerS,
+            numerator: 1e3,
+            denominator: 1.0,
+        }),
+        _ => None,
+    }
+}
+
+/// Seconds in a unit of time as a power of ten (and minutes, hours), as `(numerator, denominator)`.
+fn time(text: &str) -> Option<(f64, f64)> {
+    Some(match text {
+        "fs" => (1.0, 1e15),
+        "ps" | "picosecond" | "picoseconds" => (1.0, 1e12),
+        "ns" | "nsec" | "nanosecond" | "nanoseconds" => (1.0, 1e9),
+        // The micro sign and the Greek letter are two code points.
+        "us" | "usec" | "\u{b5}s" | "\u{3bc}s" | "microsecond" | "microseconds" => (1.0, 1e6),
+        "ms" | "msec" | "millisecond" | "milliseconds" => (1.0, 1e3),
+        "s" | "sec" | "second" | "seconds" => (1.0, 1.0),
+        "min" | "minute" | "minutes" => (60.0, 1.0),
+        "h" | "hour" | "hours" => (3600.0, 1.0),
+        _ => return None,
+    })
+}
+
+fn of_seconds((numerator, denominator): (f64, f64), source: Source) -> Unit {
+    let (dimension, per_second) = match source {
+        Source::Bench => (Dimension::TimePs, 1e12),
+        _ => (Dimension::TimeNs, 1e9),
+    };
+    // Both are powers of ten below 2^53, so the quotient that is whole is exact.
+    let base = numerator * per_second;
+    let (numerator, denominator) = if base >= denominator {
+        (base / denominator, 1.0)
+    } else {
+        (1.0, denominator / base)
+    };
+    Unit {
+        dimension,
+        numerator,
+        denominator,
+    }
+}
+
+fn bytes(text: &str) -> Option<f64> {
+    Some(match text {
+        "B" | "By" | "b" | "byte" | "bytes" | "Byte" | "Bytes" => 1.0,
+        "kB" | "KB" | "kbytes" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    })
+}
+
+/// The multiplier in front of a counted thing in a rate: `k`, `M` and `G` alone or before a word with an upper-case start.
+fn thousands(of: &str) -> f64 {
+    match of {
+        "k" | "K" | "kop" | "Kop" | "kops" | "Kops" => 1e3,
+        "M" | "Mop" | "Mops" | "MElem" | "Melem" => 1e6,
+        "G" | "Gop" | "Gops" | "GElem" | "Gelem" => 1e9,
+        _ => 1.0,
+    }
+}
+
+/// What the metric's name says where the unit's text says nothing (`?`, empty).
+fn by_metric(text: &str, metric: &str, source: Source) -> Option<Unit> {
+    if !matches!(text, "" | "?" | "default") {
+        return None;
+    }
+    let metric = metric.to_lowercase();
+    let milliseconds = ["lcp", "fcp", "ttfb", "inp", "fid"].contains(&metric.as_str())
+        || metric.starts_with("http_req_") && metric != "http_req_failed";
+    milliseconds.then(|| of_seconds((1.0, 1e3), source))
+}
+
+/// The service's name of a tool's metric: snake_case, the same for the same thing whatever the tool.
+pub fn metric_name(format: Format, native: &str) -> String {
+    match (format, native) {
+        (_, "ns/op" | "sec/op" | "s/op" | "ms/op" | "us/op") => "time".into(),
+        (_, "B/op" | "bytes/op") => "allocated_bytes".into(),
+        (_, "allocs/op") => "allocations".into(),
+        (_, "MB/s" | "B/s") => "throughput".into(),
+        (Format::HdrPayload, "value") => "value".into(),
+        _ => snake_case(native),
+    }
+}
+
+/// Lower case, words joined by `_`, nothing but letters, digits and `_`; `/s` at the end reads `_per_second`.
+fn snake_case(native: &str) -> String {
+    let spelled = match native.strip_suffix("/s") {
+        Some(of) => format!("{of}_per_second"),
+        None => native.to_owned(),
+    };
+    let mut name = String::with_capacity(spelled.len() + 4);
+    let mut previous_lower = false;
+    for c in spelled.chars() {
+        if !c.is_alphanumeric() {
+            if !name.is_empty() && !name.ends_with('_') {
+                name.push('_');
+            }
+            previous_lower = false;
+            continue;
+        }
+        if c.is_uppercase() && previous_lower {
+            name.push('_');
+        }
+        previous_lower = c.is_lowercase() || c.is_numeric();
+        name.extend(c.to_lowercase());
+    }
+    let trimmed = name.trim_end_matches('_');
+    if trimmed.is_empty() {
+        "value".into()
+    } else {
+        trimmed.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn base(native: f64, text: &str, source: Source) -> (u64, Dimension) {
+        let unit = unit(text, "m", source);
+        (unit.to_base(native).unwrap(), unit.dimension)
+    }
+
+    #[test]
+    fn bench_time_rests_in_picoseconds_and_other_time_in_nanoseconds() {
+        assert_eq!(base(0.22, "ns", Source::Bench), (220, Dimension::TimePs));
+        assert_eq!(base(0.22, "ns", Source::Load), (0, Dimension::TimeNs));
+        assert_eq!(
+            base(1.5, "s", Source::Bench),
+            (1_500_000_000_000, Dimension::TimePs)
+        );
+        assert_eq!(
+            base(12.5, "ms", Source::Rum),
+            (12_500_000, Dimension::TimeNs)
+        );
+        assert_eq!(base(2_500.0, "ps", Source::Load), (2, Dimension::TimeNs));
+        assert_eq!(
+            base(2.0, "min", Source::Load),
+            (120_000_000_000, Dimension::TimeNs)
+        );
+        assert_eq!(
+            base(604.1, "ns/op", Source::Bench),
+            (604_100, Dimension::TimePs)
+        );
+    }
+
+    #[test]
+    fn both_code_points_of_micro_are_microseconds() {
+        assert_eq!(
+            base(3.0, "\u{b5}s", Source::Load),
+            (3_000, Dimension::TimeNs)
+        );
+        assert_eq!(
+            base(3.0, "\u{3bc}s", Source::Load),
+            (3_000, Dimension::TimeNs)
+        );
+        assert_eq!(base(3.0, "us", Source::Load), (3_000, Dimension::TimeNs));
+    }
+
+    #[test]
+    fn suffixes_of_bytes_are_read_exactly() {
+        assert_eq!(
+            base(2.0, "MB", Source::Bench),
+            (2_000_000, Dimension::Bytes)
+        );
+        assert_eq!(
+            base(2.0, "MiB", Source::Bench),
+            (2_097_152, Dimension::Bytes)
+        );
+        assert_eq!(base(48.0, "B/op", Source::Bench), (48, Dimension::Bytes));
+        assert_eq!(
+            base(105.95, "MB/s", Source::Bench),
+            (105_950_000_000, Dimension::MilliPerS)
+        );
+        assert_eq!(
+            base(31_057_479.0, "items/s", Source::Bench),
+            (31_057_479_000, Dimension::MilliPerS)
+        );
+    }
+
+    #[test]
+    fn whole_things_are_counts_and_averages_of_them_are_not() {
+        assert_eq!(
+            base(7.0, "instructions", Source::Bench),
+            (7, Dimension::Count)
+        );
+        assert_eq!(
+            base(0.25, "allocs/op", Source::Bench),
+            (250_000, Dimension::Ppm)
+        );
+        assert_eq!(
+            base(0.25, "p99-ms", Source::Bench),
+            (250_000, Dimension::Ppm)
+        );
+        assert_eq!(base(0.0, "", Source::Rum), (0, Dimension::Ppm));
+        assert_eq!(base(12.5, "%", Source::Load), (125_000, Dimension::Ppm));
+    }
+
+    #[test]
+    fn a_missing_unit_is_settled_by_a_metric_that_is_known() {
+        assert_eq!(
+            unit("?", "http_req_waiting", Source::Load).dimension,
+            Dimension::TimeNs
+        );
+        assert_eq!(unit("", "LCP", Source::Rum).to_base(2.0), Ok(2_000_000));
+        assert_eq!(unit("", "CLS", Source::Rum).to_base(0.1), Ok(100_000));
+        assert_eq!(
+            unit("?", "http_req_failed", Source::Load).dimension,
+            Dimension::Ppm
+        );
+    }
+
+    #[test]
+    fn rounding_is_half_to_even_and_nothing_is_clamped() {
+        let bytes = unit("B", "m", Source::Load);
+        assert_eq!(
+            (bytes.to_base(0.5), bytes.to_base(1.5), bytes.to_base(2.5)),
+            (Ok(0), Ok(2), Ok(2))
+        );
+        assert_eq!(bytes.to_base(-1.0), Err(Unstorable::Negative));
+        assert_eq!(bytes.to_base(f64::NAN), Err(Unstorable::NotFinite));
+        assert_eq!(bytes.to_base(f64::INFINITY), Err(Unstorable::NotFinite));
+        assert_eq!(bytes.to_base(1e19), Err(Unstorable::TooLarge));
+    }
+
+    #[test]
+    fn what_went_to_base_units_comes_back() {
+        for text in [
+            "ps", "ns", "us", "ms", "s", "h", "B", "KiB", "count", "1", "%", "1/s", "MB/s",
+        ] {
+            for source in [Source::Bench, Source::Rum] {
+                let unit = unit(text, "m", source);
+                let native = unit.to_native(unit.to_base_exactly(1234.5));
+                assert!((native - 1234.5).abs() < 1e-9, "{text}: {native}");
+            }
+        }
+    }
+
+    #[test]
+    fn dimensions_have_stable_names() {
+        for dimension in Dimension::ALL {
+            assert_eq!(dimension.name().parse::<Dimension>().unwrap(), dimension);
+            assert_eq!(serde_json::to_value(dimension).unwrap(), dimension.name());
+        }
+        assert!("seconds".parse::<Dimension>().is_err());
+    }
+
+    #[test]
+    fn metrics_have_one_name_whatever_the_tool() {
+        let named = |native| metric_name(Format::GoBench, native);
+        assert_eq!(named("ns/op"), "time");
+        assert_eq!(named("B/op"), "allocated_bytes");
+        assert_eq!(named("allocs/op"), "allocations");
+        assert_eq!(named("MB/s"), "throughput");
+        assert_eq!(named("items/s"), "items_per_second");
+        assert_eq!(named("p99-ms"), "p99_ms");
+        assert_eq!(metric_name(Format::WebVitals, "LCP"), "lcp");
+        assert_eq!(metric_name(Format::Hyperfine, "wall_time"), "wall_time");
+        assert_eq!(
+            metric_name(Format::GoogleBenchmark, "bytesPerSecond"),
+            "bytes_per_second"
+        );
+        assert_eq!(named("///"), "value");
+    }
+}
