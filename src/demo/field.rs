@@ -3,10 +3,9 @@
 //! Every stretch of a UTC day that one release served is one upload; the last eight days come by the hour, as the
 //! service keeps them.
 
-use collectors::report::{
-    Basis, Beacon, Context, Direction, Observation, Payload, Samples, Source,
-};
+use collectors::report::{Beacon, Context, Observation, Payload, Samples, Source};
 
+use super::observation;
 use super::random::Noise;
 use super::releases::{DAY_US, HISTORY_DAYS, HOUR_US, Release, SECOND_US};
 use super::story::{self, Level};
@@ -219,28 +218,20 @@ impl Stream {
     }
 
     fn observation(&self, navigation: &str, values: Vec<f64>, stretch: Stretch) -> Observation {
+        let payload = Payload::Samples(Samples {
+            values,
+            iterations: None,
+        });
+        let beacon = Beacon {
+            device: Some(self.device.to_owned()),
+            navigation: Some(navigation.to_owned()),
+            sampling_ppm: 1_000_000,
+            ..Beacon::default()
+        };
         Observation {
-            flow: self.flow.to_owned(),
-            metric: self.metric.to_owned(),
-            unit: "ms".to_owned(),
-            direction: Direction::Lower,
-            basis: Basis::Op,
-            labels: Default::default(),
-            payload: Payload::Samples(Samples {
-                values,
-                iterations: None,
-            }),
-            failed: 0,
-            dropped: 0,
-            quality: Vec::new(),
-            beacon: Some(Beacon {
-                device: Some(self.device.to_owned()),
-                navigation: Some(navigation.to_owned()),
-                sampling_ppm: 1_000_000,
-                ..Beacon::default()
-            }),
-            extra: Default::default(),
+            beacon: Some(beacon),
             time_us: Some(stretch.arrives_us()),
+            ..observation(self.flow, self.metric, "ms", payload)
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Benchmarks and load tests: several runs a release on one kind of machine.
 
 use collectors::histogram::Histogram;
-use collectors::report::{
-    Basis, Buckets, Context, Direction, Fingerprint, Observation, Payload, Samples, Source,
-};
+use collectors::report::{Buckets, Context, Fingerprint, Observation, Payload, Samples, Source};
 
+use super::observation;
 use super::random::Noise;
 use super::releases::{Release, SECOND_US};
 use super::story::{self, Level};
@@ -228,22 +227,4 @@ fn load(seed: u64, run: Run, test: &LoadTest) -> Option<Observation> {
         significant_digits: 3,
     });
     Some(observation(test.flow, "latency", "us", payload))
-}
-
-fn observation(flow: &str, metric: &str, unit: &str, payload: Payload) -> Observation {
-    Observation {
-        flow: flow.to_owned(),
-        metric: metric.to_owned(),
-        unit: unit.to_owned(),
-        direction: Direction::Lower,
-        basis: Basis::Op,
-        labels: Default::default(),
-        payload,
-        failed: 0,
-        dropped: 0,
-        quality: Vec::new(),
-        beacon: None,
-        extra: Default::default(),
-        time_us: None,
-    }
 }

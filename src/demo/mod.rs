@@ -12,7 +12,7 @@ mod releases;
 mod story;
 
 use collectors::Format;
-use collectors::report::{Report, Source};
+use collectors::report::{Basis, Direction, Observation, Payload, Report, Source};
 
 pub use releases::{HISTORY_DAYS, RELEASES, Release};
 
@@ -129,7 +129,28 @@ impl Shop {
             observations,
             skipped: Vec::new(),
             skipped_more: 0,
+            warnings: Vec::new(),
         })))
+    }
+}
+
+/// An observation of single operations where lower is better, with nothing else to say of it.
+fn observation(flow: &str, metric: &str, unit: &str, payload: Payload) -> Observation {
+    Observation {
+        flow: flow.to_owned(),
+        shown_as: None,
+        metric: metric.to_owned(),
+        unit: unit.to_owned(),
+        direction: Direction::Lower,
+        basis: Basis::Op,
+        labels: Default::default(),
+        payload,
+        failed: 0,
+        dropped: 0,
+        quality: Vec::new(),
+        beacon: None,
+        extra: Default::default(),
+        time_us: None,
     }
 }
 
