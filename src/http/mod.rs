@@ -1,1 +1,3 @@
 //! The service's HTTP side: API and pages.
+
+pub mod wording;
