@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use collectors::report::{Direction, Source};
+use collectors::units::Dimension;
 
 use super::*;
 
@@ -39,13 +40,13 @@ fn the_documented_file_reads_as_written() {
         (budget.quantile(), budget.window.days(), budget.enforcement),
         (Some(0.75), Some(28), Enforcement::Track)
     );
-    assert_eq!(budget.limit.to_base("time_ns"), Ok(2.5e9));
+    assert_eq!(budget.limit.to_base(Dimension::TimeNs), Ok(2.5e9));
     let gate = config.gate("release").unwrap();
     assert_eq!(
         (gate.margin.fraction(), gate.confidence, gate.fresh),
         (0.02, 0.95, Period::hours(24))
     );
-    assert_eq!(gate.minimum.unwrap().to_base("time_ps"), Ok(5e9));
+    assert_eq!(gate.minimum.unwrap().to_base(Dimension::TimePs), Ok(5e9));
     assert_eq!(config.direction_of("billing_cost"), Some(Direction::Lower));
     assert_eq!(config.reference_of("checkout").unwrap().release, "v2.30");
     assert_eq!(
