@@ -1,6 +1,7 @@
 //! When the shop released: v2.0 to v2.38, about weekly, the last three within the last day.
 
 use super::random::Noise;
+use super::story;
 
 /// Microseconds in a second, an hour and a day.
 pub(super) const SECOND_US: i64 = 1_000_000;
@@ -33,6 +34,8 @@ pub struct Release {
     pub branch: String,
     /// When it was released, microseconds since the epoch in UTC.
     pub time_us: i64,
+    /// What its authors said of it, where they did.
+    pub note: Option<&'static str>,
 }
 
 /// All releases up to `now_us`, oldest first.
@@ -49,9 +52,15 @@ pub(super) fn releases(seed: u64, now_us: i64) -> Vec<Release> {
                 name,
                 commit,
                 time_us,
+                note: note(number),
             }
         })
         .collect()
+}
+
+fn note(number: usize) -> Option<&'static str> {
+    let noted = story::NOTES.iter().find(|(release, _)| *release == number);
+    noted.map(|(_, note)| *note)
 }
 
 /// The recent ones have fixed ages; the weekly ones fall on working days between 9 and 16 o'clock UTC.
