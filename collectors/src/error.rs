@@ -124,7 +124,7 @@ pub struct ParseError {
     pub kind: ErrorKind,
     /// Where, if somewhere.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What is wrong.
     pub message: String,
     /// What the sender can do.
@@ -151,7 +151,7 @@ impl ParseError {
 
     /// The same at a place.
     pub fn at(mut self, place: Place) -> Self {
-        self.place = Some(place);
+        self.place = Some(Box::new(place));
         self
     }
 

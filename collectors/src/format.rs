@@ -5,11 +5,22 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::Source;
+use crate::ParseOptions;
+use crate::error::ParseError;
+use crate::input::Input;
+use crate::report::{Report, Source};
 
-/// Makes [`Format`] of one row per format: variant, name, usual source, what it is.
+/// What reads one format.
+pub(crate) struct Collector {
+    /// Whether a file is of this format; exactly one collector may say so of a file.
+    pub(crate) sniff: fn(&Input) -> bool,
+    /// Reads a file of which [`Self::sniff`] said yes.
+    pub(crate) parse: fn(&Input, &ParseOptions) -> Result<Report, ParseError>,
+}
+
+/// Makes [`Format`] of one row per format: variant, module, name, usual source, what it is.
 macro_rules! formats {
-    ($($variant:ident, $name:literal, $source:ident, $about:literal;)*) => {
+    ($($variant:ident, $module:ident, $name:literal, $source:ident, $about:literal;)*) => {
         /// A format that we read.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Format {
@@ -30,6 +41,11 @@ macro_rules! formats {
                 match self { $(Format::$variant => Source::$source),* }
             }
 
+            /// What reads it.
+            pub(crate) fn collector(self) -> Collector {
+                match self { $(Format::$variant => Collector { sniff: crate::$module::sniff, parse: crate::$module::parse }),* }
+            }
+
             /// What it is, in a line.
             pub fn about(self) -> &'static str {
                 match self { $(Format::$variant => $about),* }
@@ -39,16 +55,16 @@ macro_rules! formats {
 }
 
 formats! {
-    Hyperfine, "hyperfine", Bench, "`hyperfine --export-json`";
-    Criterion, "criterion", Bench, "a `target/criterion` tree, or its bundle";
-    GoogleBenchmark, "google-benchmark", Bench, "Google Benchmark's `--benchmark_format=json`";
-    GoBench, "go-bench", Bench, "`go test -bench`, as text or with `-json`";
-    PytestBenchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
-    K6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
-    HdrPayload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
-    WebVitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
-    Longwatch, "longwatch", Bench, "our own JSON and NDJSON";
-    LongwatchBeacon, "longwatch-beacon", Rum, "our own beacon";
+    Hyperfine, hyperfine, "hyperfine", Bench, "`hyperfine --export-json`";
+    Criterion, criterion, "criterion", Bench, "a `target/criterion` tree, or its bundle";
+    GoogleBenchmark, google_benchmark, "google-benchmark", Bench, "Google Benchmark's `--benchmark_format=json`";
+    GoBench, go_bench, "go-bench", Bench, "`go test -bench`, as text or with `-json`";
+    PytestBenchmark, pytest_benchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
+    K6, k6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
+    HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
+    WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
+    Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
+    LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";
 }
 
 impl fmt::Display for Format {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Format;
 use crate::histogram::MAX_VALUE;
-use crate::report::Source;
+use crate::report::{Direction, Source};
 
 /// What a series' values are integers of, at rest; its name is part of the series' identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -161,6 +161,28 @@ pub fn is_known(text: &str) -> bool {
     named(text.trim(), Source::Load).is_some()
 }
 
+/// Which way is good, as far as unit and metric say: less time, fewer bytes and allocations, more per second.
+pub fn direction(text: &str, metric: &str) -> Direction {
+    let text = text.trim();
+    let less = [
+        "allocs",
+        "allocs/op",
+        "allocations",
+        "instructions",
+        "instr",
+        "cycles",
+        "faults",
+        "errors",
+    ];
+    match unit(text, metric, Source::Load).dimension {
+        Dimension::TimeNs | Dimension::TimePs | Dimension::Bytes => Direction::Lower,
+        Dimension::MilliPerS => Direction::Higher,
+        _ if less.contains(&text) || metric.eq_ignore_ascii_case("cls") => Direction::Lower,
+        _ if text == "score" => Direction::Higher,
+        _ => Direction::Unknown,
+    }
+}
+
 fn named(text: &str, source: Source) -> Option<Unit> {
     if let Some(seconds) = time(text) {
         return Some(of_seconds(seconds, source));
@@ -302,7 +324,8 @@ pub fn metric_name(format: Format, native: &str) -> String {
         (_, "B/op" | "bytes/op") => "allocated_bytes".into(),
         (_, "allocs/op") => "allocations".into(),
         (_, "MB/s" | "B/s") => "throughput".into(),
-        (Format::HdrPayload, "value") => "value".into(),
+        // `http_req_duration{phase:spike}`: the tag is a label.
+        (Format::K6, _) => snake_case(native.split('{').next().unwrap_or(native)),
         _ => snake_case(native),
     }
 }
@@ -482,6 +505,10 @@ mod tests {
         assert_eq!(named("items/s"), "items_per_second");
         assert_eq!(named("p99-ms"), "p99_ms");
         assert_eq!(metric_name(Format::WebVitals, "LCP"), "lcp");
+        assert_eq!(
+            metric_name(Format::K6, "http_req_duration{phase:spike}"),
+            "http_req_duration"
+        );
         assert_eq!(metric_name(Format::Hyperfine, "wall_time"), "wall_time");
         assert_eq!(
             metric_name(Format::GoogleBenchmark, "bytesPerSecond"),

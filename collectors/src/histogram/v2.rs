@@ -239,10 +239,14 @@ fn decode_plain(mut input: impl Read, present: Option<u64>) -> Result<DecodedHdr
         other => return Err(refused(other)),
     }
     let payload_bytes = be_u64(&header, 0) & 0xffff_ffff;
-    let offset = be_u64(&header, 4) & 0xffff_ffff;
     let digits = (be_u64(&header, 8) & 0xffff_ffff) as u32;
     let (lowest, highest) = (be_u64(&header, 16), be_u64(&header, 24));
-    let unit_ratio = f64::from_bits(be_u64(&header, 32));
+    // The normalising offset at byte 8 concerns the sender's memory alone: counts travel in the order of their values.
+    let unit_ratio = match be_u64(&header, 32) {
+        // The JavaScript library writes an integer 1 where the format has a double.
+        1 => 1.0,
+        bits => f64::from_bits(bits),
+    };
     if let Some(found) = present
         .map(|n| n - HEADER_BYTES as u64)
         .filter(|&n| payload_bytes > n)
@@ -253,13 +257,7 @@ fn decode_plain(mut input: impl Read, present: Option<u64>) -> Result<DecodedHdr
             found,
         });
     }
-    if offset != 0 {
-        return Err(DecodeError::Header(format!(
-            "a normalising offset of {}",
-            offset as u32 as i32
-        )));
-    }
-    if !(unit_ratio.is_finite() && unit_ratio > 0.0) {
+    if !(unit_ratio.is_normal() && unit_ratio > 0.0) {
         return Err(DecodeError::Header(format!("a unit ratio of {unit_ratio}")));
     }
     let layout = Layout::new(lowest, highest, digits)?;

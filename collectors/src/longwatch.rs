@@ -1,0 +1,161 @@
+//! Our own JSON (context and `measurements` in one document) and NDJSON (a context line, then a measurement a line).
+//!
+//! ```json
+//! {"source": "bench", "release": "v2.31", "time": "2026-11-20T10:00:00Z", "measurements": [
+//!   {"flow": "parse/large", "metric": "wall_time", "unit": "ms", "values": [12.1, 11.9]}]}
+//! ```
+//! A measurement that does not hold together is listed as skipped, with what is wrong; the others are taken.
+
+use serde_json::Value;
+
+use crate::draft::Draft;
+use crate::error::{ErrorKind, ParseError};
+use crate::input::Input;
+use crate::json;
+use crate::limits::{LABEL_VALUE_BYTES, cut};
+use crate::report::{Context, Fingerprint, Report};
+use crate::{Format, ParseOptions, time};
+
+mod measurement;
+
+/// Fields of the context that are plain text.
+const CONTEXT_TEXTS: [&str; 10] = [
+    "source", "release", "commit", "parent", "branch", "pr", "testbed", "run", "workload",
+    "harness",
+];
+
+pub(crate) fn sniff(input: &Input) -> bool {
+    match (input.document(), input.first_record()) {
+        (Some(document), _) if document.get("measurements").is_some_and(Value::is_array) => {
+            document.get("meta").is_none()
+        }
+        (_, Some(first)) => is_measurement(first) || is_context(first),
+        _ => false,
+    }
+}
+
+fn is_measurement(record: &Value) -> bool {
+    record.get("flow").is_some() && record.get("metric").is_some() && record.get("type").is_none()
+}
+
+/// A context line holds nothing but a context's fields.
+fn is_context(record: &Value) -> bool {
+    let known = |key: &String| {
+        CONTEXT_TEXTS.contains(&key.as_str()) || key == "time" || key == "fingerprint"
+    };
+    record
+        .as_object()
+        .is_some_and(|fields| !fields.is_empty() && fields.keys().all(known))
+}
+
+pub(crate) fn parse(input: &Input, options: &ParseOptions) -> Result<Report, ParseError> {
+    let mut draft = Draft::new(Format::Longwatch);
+    if let Some(document) = input.document().filter(|d| d.get("measurements").is_some()) {
+        *draft.context() = context(document)?;
+        for (at, value) in json::array(document, "measurements")
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            measure(&mut draft, value, &format!("/measurements/{at}"), options)?;
+        }
+        return Ok(draft.finish());
+    }
+    for (nth, record) in input.records().enumerate() {
+        let (line, record) = record?;
+        if nth == 0 && !is_measurement(&record) {
+            *draft.context() = context(&record).map_err(|error| error.at_line(line))?;
+        } else {
+            measure(&mut draft, &record, &format!("line {line}"), options)?;
+        }
+    }
+    Ok(draft.finish())
+}
+
+fn measure(
+    draft: &mut Draft,
+    value: &Value,
+    place: &str,
+    options: &ParseOptions,
+) -> Result<(), ParseError> {
+    match measurement::read(value, options) {
+        Ok(observation) => {
+            if measurement::is_guessed(&observation.unit) {
+                draft.warn(format!(
+                    "{place}: the unit {:?} is not known; values are kept as plain numbers",
+                    observation.unit
+                ));
+            }
+            draft.add(observation)
+        }
+        Err(reason) => {
+            let name = json::string(value, "flow").unwrap_or("(no flow)");
+            draft.skip(format!("{name} ({place})"), reason);
+            Ok(())
+        }
+    }
+}
+
+/// The run's context. A field that is there and unreadable is refused: measurements in the wrong place are worse than none.
+fn context(document: &Value) -> Result<Context, ParseError> {
+    Ok(Context {
+        source: field(
+            document,
+            "source",
+            "none of bench, load, lab, rum and telemetry",
+            |v| serde_json::from_value(v.clone()).ok(),
+        )?,
+        release: field(document, "release", NO_TEXT, text)?,
+        commit: field(document, "commit", NO_TEXT, text)?,
+        parent: field(document, "parent", NO_TEXT, text)?,
+        branch: field(document, "branch", NO_TEXT, text)?,
+        pr: field(document, "pr", NO_TEXT, text)?,
+        testbed: field(document, "testbed", NO_TEXT, text)?,
+        run: field(document, "run", NO_TEXT, text)?,
+        workload: field(document, "workload", NO_TEXT, text)?,
+        harness: field(document, "harness", NO_TEXT, text)?,
+        time_us: field(
+            document,
+            "time",
+            "no RFC 3339 time with a zone, such as 2026-11-20T10:00:00Z",
+            |v| time::microseconds(v.as_str()?),
+        )?,
+        fingerprint: field(document, "fingerprint", "no object of texts", |v| {
+            serde_json::from_value::<Fingerprint>(v.clone()).ok()
+        })?
+        .unwrap_or_default(),
+    })
+}
+
+const NO_TEXT: &str = "no text";
+
+fn text(value: &Value) -> Option<String> {
+    value
+        .is_string()
+        .then(|| json::label(value))
+        .or_else(|| value.is_number().then(|| value.to_string()))
+        .map(|t| cut(&t, LABEL_VALUE_BYTES))
+}
+
+fn field<T>(
+    document: &Value,
+    name: &str,
+    what_it_is_not: &str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<Option<T>, ParseError> {
+    match document.get(name).filter(|v| !v.is_null()) {
+        None => Ok(None),
+        Some(value) => match read(value) {
+            Some(read) => Ok(Some(read)),
+            None => Err(ParseError::new(
+                ErrorKind::InvalidValue,
+                format!("{name} is {what_it_is_not}"),
+            )
+            .at_pointer(format!("/{name}"))),
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "longwatch/tests.rs"]
+mod tests;
