@@ -1,0 +1,345 @@
+//! Many small steps that add up: a ramp told from a staircase.
+//!
+//! Source: model choice between k steps and a continuous flat-ramp-flat by the Bayesian information criterion (Schwarz
+//! 1978; Yao 1988 for change points), with squared error in units of the long-run variance, so that lingering noise
+//! does not buy parameters. Assumes a bleed about as steep at its end as at its start. Smallest sample: a change that
+//! [`super::change_point`] found, with [`RAMP`] runs to fit. Cannot tell a ramp from one step within its noise: then
+//! it stays a step with a range of places.
+
+use super::change_point::{Levels, SIDE, Split};
+use super::signal::Signal;
+
+/// Fewest runs over which a change may be spread to count as a ramp.
+pub const RAMP: usize = 8;
+
+/// A flat level, a straight climb, a flat level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ramp {
+    /// The last run of the old level.
+    pub(super) start: usize,
+    /// The first run of the new level, or the last run there is while it still climbs.
+    pub(super) end: usize,
+    /// Level after minus level before, on the scale of the tests.
+    pub(super) shift: f64,
+    /// Squared error over the region it was fitted to.
+    pub(super) error: f64,
+}
+
+/// What a stretch of runs did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Shape {
+    Step(Split),
+    /// The ramp, and by how much in z-like units it beats no change.
+    Ramp(Ramp, f64),
+}
+
+/// Prefix sums of the values and of place times value, from which a ramp's fit takes constant time.
+pub(super) struct Climb {
+    y: Vec<f64>,
+    ty: Vec<f64>,
+    yy: Vec<f64>,
+}
+
+impl Climb {
+    pub(super) fn of(signal: &Signal) -> Self {
+        let centre = signal.tame.first().copied().unwrap_or(0.0);
+        let running = |f: &dyn Fn(usize, f64) -> f64| {
+            let mut total = 0.0;
+            std::iter::once(0.0)
+                .chain(signal.tame.iter().enumerate().map(|(t, x)| {
+                    total += f(t, x - centre);
+                    total
+                }))
+                .collect()
+        };
+        Self {
+            y: running(&|_, x| x),
+            ty: running(&|t, x| t as f64 * x),
+            yy: running(&|_, x| x * x),
+        }
+    }
+
+    /// Least squares of a ramp from `a` to `b` over `start..end`: levels before and after, free.
+    fn fit(&self, start: usize, end: usize, a: usize, b: usize) -> Ramp {
+        let (n, width) = ((end - start) as f64, (b - a) as f64);
+        // phi is 0 up to a, 1 from b, (t - a) / width between.
+        let inner = (b - a - 1) as f64;
+        let after = (end - b) as f64;
+        let phi = inner * (inner + 1.0) / 2.0 / width + after;
+        let phi2 = inner * (inner + 1.0) * (2.0 * inner + 1.0) / 6.0 / (width * width) + after;
+        let total = self.y[end] - self.y[start];
+        let climbing =
+            (self.ty[b] - self.ty[a + 1] - a as f64 * (self.y[b] - self.y[a + 1])) / width;
+        let phi_y = climbing + self.y[end] - self.y[b];
+        let spread = phi2 - phi * phi / n;
+        let covariance = phi_y - phi * total / n;
+        let scatter = (self.yy[end] - self.yy[start] - total * total / n).max(0.0);
+        let shift = covariance / spread;
+        Ramp {
+            start: a,
+            end: b,
+            shift,
+            error: (scatter - covariance * shift).max(0.0),
+        }
+    }
+
+    /// The best ramp within `start..end`, coarse places first, then every place around the best.
+    pub(super) fn best(&self, start: usize, end: usize) -> Option<Ramp> {
+        if end - start < RAMP + SIDE {
+            return None;
+        }
+        let coarse = ((end - start) / 24).max(1);
+        let mut best = self.search(start, end, (start, end - 1), (start, end - 1), coarse)?;
+        let mut step = coarse;
+        while step > 1 {
+            step = (step / 2).max(1);
+            let near = |place: usize| {
+                (
+                    place.saturating_sub(2 * step).max(start),
+                    (place + 2 * step).min(end - 1),
+                )
+            };
+            if let Some(finer) = self.search(start, end, near(best.start), near(best.end), step) {
+                best = if finer.error < best.error {
+                    finer
+                } else {
+                    best
+                };
+            }
+        }
+        Some(best)
+    }
+
+    fn search(
+        &self,
+        start: usize,
+        end: usize,
+        a: (usize, usize),
+        b: (usize, usize),
+        step: usize,
+    ) -> Option<Ramp> {
+        let mut best: Option<Ramp> = None;
+        for from in (a.0..=a.1).step_by(step) {
+            for to in (b.0..=b.1)
+                .rev()
+                .step_by(step)
+                .take_while(|to| *to >= from + RAMP)
+            {
+                let ramp = self.fit(start, end, from, to);
+                if best.is_none_or(|b| ramp.error < b.error) {
+                    best = Some(ramp);
+                }
+            }
+        }
+        best
+    }
+}
+
+/// Reads a staircase: runs of changes of one sign become ramps where a ramp explains them better than their steps.
+pub(super) fn shapes(levels: &Levels, climb: &Climb, splits: &[Split]) -> Vec<Shape> {
+    let mut shapes = Vec::new();
+    let mut i = 0;
+    while i < splits.len() {
+        let same = splits[i..]
+            .iter()
+            .take_while(|s| s.shift.signum() == splits[i].shift.signum())
+            .count();
+        shapes.extend(read_staircase(levels, climb, splits, i, i + same));
+        i += same;
+    }
+    shapes
+}
+
+/// What the first changes of a staircase gain by their best reading, and the ramp that ends it: the change it begins
+/// with, its fit and its z.
+type Reading = (f64, Option<(usize, Ramp, f64)>);
+
+/// Longest staircase that is read as one: more steps than that in one direction are read piece by piece.
+const STAIRS: usize = 12;
+
+/// The best mixture of steps and ramps for the changes `from..to`, all of one sign, by dynamic programming.
+fn read_staircase(
+    levels: &Levels,
+    climb: &Climb,
+    splits: &[Split],
+    from: usize,
+    to: usize,
+) -> Vec<Shape> {
+    let n = to - from;
+    // best[j]: gain of reading the first j changes, and the ramp that ends there with where it begins.
+    let mut best: Vec<Reading> = vec![(0.0, None); n + 1];
+    for j in 1..=n {
+        best[j] = (best[j - 1].0, None);
+        for i in j.saturating_sub(STAIRS)..j {
+            if let Some((gain, ramp, z)) = ramp_gain(levels, climb, splits, from + i, from + j)
+                && best[i].0 + gain > best[j].0
+            {
+                best[j] = (best[i].0 + gain, Some((i, ramp, z)));
+            }
+        }
+    }
+    let mut shapes = Vec::new();
+    let mut j = n;
+    while j > 0 {
+        match best[j].1 {
+            Some((i, ramp, z)) => {
+                shapes.push(Shape::Ramp(ramp, z));
+                j = i;
+            }
+            None => {
+                shapes.push(Shape::Step(splits[from + j - 1]));
+                j -= 1;
+            }
+        }
+    }
+    shapes.reverse();
+    shapes
+}
+
+/// By how much a ramp beats the steps `first..last` of the staircase, in units of the criterion; none if it does not.
+fn ramp_gain(
+    levels: &Levels,
+    climb: &Climb,
+    splits: &[Split],
+    first: usize,
+    last: usize,
+) -> Option<(f64, Ramp, f64)> {
+    let start = first.checked_sub(1).map_or(0, |p| splits[p].at);
+    let end = splits.get(last).map_or(levels.len(), |next| next.at);
+    let ramp = climb.best(start, end)?;
+    if ramp.shift.signum() != splits[first].shift.signum() {
+        return None;
+    }
+    let edges: Vec<usize> = std::iter::once(start)
+        .chain(splits[first..last].iter().map(|s| s.at))
+        .chain([end])
+        .collect();
+    let stairs: f64 = edges.windows(2).map(|w| levels.scatter(w[0], w[1])).sum();
+    let variance = levels.long_run_variance();
+    // A ramp has three parameters beyond its first level, each step two.
+    let price = ((end - start) as f64).ln();
+    let gain = (stairs - ramp.error) / variance + price * (2.0 * (last - first) as f64 - 3.0);
+    let z = ((levels.scatter(start, end) - ramp.error).max(0.0) / variance).sqrt();
+    (gain > 0.0).then_some((gain, ramp, z))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::super::change_point::{splits, threshold};
+    use super::super::seeded::Seeded;
+    use super::super::serial::Memory;
+    use super::*;
+
+    fn read(values: &[f64]) -> Vec<Shape> {
+        let times: Vec<i64> = (0..values.len() as i64)
+            .map(|d| d * 86_400_000_000)
+            .collect();
+        let signal = Signal::of(
+            &values.iter().map(|x| (0.01 * x).exp()).collect::<Vec<_>>(),
+            &times,
+        );
+        let levels = Levels::of(&signal, &Memory::fit(&signal.tame));
+        shapes(
+            &levels,
+            &Climb::of(&signal),
+            &splits(&levels, threshold(values.len())),
+        )
+    }
+
+    fn noisy(random: &mut Seeded, n: usize, level: impl Fn(f64) -> f64) -> Vec<f64> {
+        (0..n).map(|i| level(i as f64) + random.normal()).collect()
+    }
+
+    #[test]
+    fn a_ramp_within_the_noise_is_one_ramp_with_its_ends() {
+        let mut random = Seeded::new(21);
+        for _ in 0..20 {
+            let shapes = read(&noisy(&mut random, 200, |t| {
+                0.2 * (t - 80.0).clamp(0.0, 40.0)
+            }));
+            let [Shape::Ramp(ramp, _)] = shapes[..] else {
+                panic!("{shapes:?}")
+            };
+            assert!(
+                ramp.start.abs_diff(80) <= 9
+                    && ramp.end.abs_diff(120) <= 9
+                    && (ramp.shift - 0.08).abs() < 0.01,
+                "{ramp:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_step_stays_a_step() {
+        let mut random = Seeded::new(22);
+        for _ in 0..20 {
+            let shapes = read(&noisy(
+                &mut random,
+                200,
+                |t| if t < 100.0 { 0.0 } else { 4.0 },
+            ));
+            assert!(matches!(shapes[..], [Shape::Step(_)]), "{shapes:?}");
+        }
+    }
+
+    #[test]
+    fn two_steps_far_apart_stay_two_steps() {
+        let mut random = Seeded::new(23);
+        let shapes = read(&noisy(&mut random, 300, |t| {
+            if t < 100.0 {
+                0.0
+            } else if t < 200.0 {
+                4.0
+            } else {
+                8.0
+            }
+        }));
+        assert!(
+            matches!(shapes[..], [Shape::Step(_), Shape::Step(_)]),
+            "{shapes:?}"
+        );
+    }
+
+    #[test]
+    fn a_bleed_that_still_runs_ends_at_the_newest_run() {
+        let mut random = Seeded::new(24);
+        let shapes = read(&noisy(&mut random, 150, |t| 0.15 * (t - 90.0).max(0.0)));
+        assert!(
+            matches!(shapes[..], [Shape::Ramp(ramp, _)] if ramp.end >= 140),
+            "{shapes:?}"
+        );
+    }
+
+    #[test]
+    fn the_fit_in_constant_time_equals_the_sum_over_runs() {
+        let mut random = Seeded::new(25);
+        let values = noisy(&mut random, 40, |t| t);
+        let signal = Signal {
+            tame: values.clone(),
+            ..Signal::default()
+        };
+        let (start, end, a, b) = (3, 37, 10, 25);
+        let ramp = Climb::of(&signal).fit(start, end, a, b);
+        let phi = |t: usize| ((t as f64 - a as f64) / (b - a) as f64).clamp(0.0, 1.0);
+        let ys = &values[start..end];
+        let ps: Vec<f64> = (start..end).map(phi).collect();
+        let (my, mp) = (
+            ys.iter().sum::<f64>() / ys.len() as f64,
+            ps.iter().sum::<f64>() / ps.len() as f64,
+        );
+        let shift = ps
+            .iter()
+            .zip(ys)
+            .map(|(p, y)| (p - mp) * (y - my))
+            .sum::<f64>()
+            / ps.iter().map(|p| (p - mp).powi(2)).sum::<f64>();
+        let error: f64 = ps
+            .iter()
+            .zip(ys)
+            .map(|(p, y)| (y - my - shift * (p - mp)).powi(2))
+            .sum();
+        assert!((ramp.shift - shift).abs() < 1e-9 && (ramp.error - error).abs() < 1e-6);
+    }
+}
