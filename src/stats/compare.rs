@@ -5,7 +5,10 @@
 //! on both sides; others say what they lack. Cannot see that a run's samples share their run: between two releases
 //! with one run each, the noise between runs comes on top.
 
+use collectors::histogram::Histogram;
+
 use super::difference::{change_pct, difference};
+use super::percentile::percentile;
 use super::{Interval, Needs};
 
 /// One percentile on both sides.
@@ -25,6 +28,15 @@ pub struct Row {
 
 /// The percentiles that are worth a row, where the counts allow them.
 pub const QUANTILES: [f64; 7] = [0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
+
+/// The distributions of two histograms, at each of [`QUANTILES`].
+pub fn histograms(base: &Histogram, head: &Histogram, confidence: f64) -> Vec<Row> {
+    compare(
+        &QUANTILES,
+        |q| percentile(base, q, confidence),
+        |q| percentile(head, q, confidence),
+    )
+}
 
 /// Puts percentiles of both sides beside each other; each side's function gives a quantile with its range.
 pub fn compare(

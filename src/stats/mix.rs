@@ -5,6 +5,8 @@
 //! own, in effective samples. Cannot see a change of mix inside a stratum; strata that nobody visited now are left out
 //! and their share is told.
 
+use collectors::histogram::Histogram;
+
 use super::percentile::weighted_percentile;
 use super::{Interval, Needs};
 
@@ -18,6 +20,19 @@ pub struct Stratum {
 }
 
 impl Stratum {
+    /// A stratum of the reference mix with what was observed of it now.
+    pub fn of(reference_share: f64, histogram: &Histogram) -> Self {
+        // A bucket holds whole numbers up to its upper edge, which stand for half a unit around them.
+        let buckets = histogram
+            .buckets()
+            .map(|(low, high, count)| (low as f64 - 0.5, high as f64 + 0.5, count))
+            .collect();
+        Self {
+            reference_share,
+            buckets,
+        }
+    }
+
     fn count(&self) -> f64 {
         self.buckets.iter().map(|(_, _, n)| *n as f64).sum()
     }
@@ -147,6 +162,14 @@ mod tests {
             "{then:?} {now:?}"
         );
         assert!(now.effective < 4_000.0 && now.interval.half_width() > then.interval.half_width());
+    }
+
+    #[test]
+    fn a_histogram_alone_keeps_its_percentile() {
+        let mut histogram = Histogram::new();
+        (1..=1_000).for_each(|value| histogram.record(value).unwrap());
+        let found = reweighted(&[Stratum::of(1.0, &histogram)], 0.75, 0.95).unwrap();
+        assert!((found.interval.value - 750.0).abs() <= 0.5, "{found:?}");
     }
 
     #[test]

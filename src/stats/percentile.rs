@@ -6,6 +6,8 @@
 //! Cannot see dependence within a run: a run's samples share its machine and minute, so an interval over them says
 //! how well *that run* is known. Between runs, use [`super::runs`].
 
+use collectors::histogram::Histogram;
+
 use super::tails::{binomial_quantile, normal_quantile};
 use super::{Interval, Needs};
 
@@ -42,6 +44,18 @@ pub fn rank_bounds(n: u64, q: f64, confidence: f64) -> Result<RankBounds, Needs>
     let lower = binomial_quantile(tail, n, q).max(1);
     let upper = (binomial_quantile(1.0 - tail, n, q) + 1).min(n);
     Ok(RankBounds { lower, upper })
+}
+
+/// Percentile `q` of a histogram with its interval, in the histogram's base unit.
+///
+/// # Errors
+/// [`Needs`] with the samples it takes, where the histogram holds too few.
+pub fn percentile(histogram: &Histogram, q: f64, confidence: f64) -> Result<Interval, Needs> {
+    let (quantile, rank) = (
+        |q| histogram.quantile(q),
+        |rank| histogram.value_at_rank(rank),
+    );
+    percentile_of(histogram.count(), q, confidence, quantile, rank)
 }
 
 /// Percentile `q` of `n` samples with its interval, where `quantile_of` gives the value at a quantile and `at_rank`
@@ -160,6 +174,26 @@ mod tests {
         assert_eq!(rank_bounds(40, 0.99, 0.95), Err(Needs::samples(368)));
         assert_eq!(rank_bounds(367, 0.99, 0.95), Err(Needs::samples(368)));
         assert_eq!(rank_bounds(368, 0.99, 0.95).unwrap().upper, 368);
+    }
+
+    #[test]
+    fn a_histogram_gives_the_ranks_of_its_values() {
+        let mut histogram = Histogram::new();
+        (1..=1_000).for_each(|value| histogram.record(value).unwrap());
+        let found = percentile(&histogram, 0.75, 0.95).unwrap();
+        let ranks = rank_bounds(1_000, 0.75, 0.95).unwrap();
+        assert_eq!(
+            found,
+            Interval {
+                value: 750.0,
+                lower: ranks.lower as f64,
+                upper: ranks.upper as f64
+            }
+        );
+        assert_eq!(
+            percentile(&Histogram::new(), 0.75, 0.95),
+            Err(Needs::samples(13))
+        );
     }
 
     #[test]
