@@ -158,6 +158,11 @@ impl Client {
         &self.project
     }
 
+    /// The server's address.
+    pub(crate) fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
     /// The address of something of the project, by the path's parts and the query's pairs.
     pub(crate) fn address(&self, path: &[&str], query: &[(String, String)]) -> Url {
         let mut url = self.base.clone();

@@ -56,8 +56,10 @@ enum Output {
 
 /// How long to try while the server is away, unless --wait says longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two questions while waiting for evidence: a run takes minutes, and asking is cheap.
-const BETWEEN: Duration = Duration::from_secs(5);
+/// Between the first two questions while waiting for evidence, doubling: what is on its way comes within a second.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Between later questions: a run takes minutes.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Prints the verdict in the asked form.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -101,6 +103,7 @@ async fn ask(
 ) -> Result<Value, ClientError> {
     let started = Instant::now();
     let question = json!({ "release": release });
+    let mut between = FIRST_WAIT;
     loop {
         let left = wait.saturating_sub(started.elapsed());
         let send = || {
@@ -116,6 +119,7 @@ async fn ask(
         if !is_open || left.is_zero() {
             return Ok(document);
         }
-        tokio::time::sleep(BETWEEN.min(left)).await;
+        tokio::time::sleep(between.min(left)).await;
+        between = (between * 2).min(LONGEST_WAIT);
     }
 }

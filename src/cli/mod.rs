@@ -12,6 +12,8 @@ mod failure;
 mod gate;
 mod moment;
 mod output;
+mod parse;
+mod push;
 mod release;
 mod retry;
 
@@ -30,13 +32,13 @@ macro_rules! commands {
     ($($variant:ident => $module:ident,)*) => {
         #[derive(Subcommand)]
         enum Command {
-            $($variant($module::Args),)*
+            $($variant(Box<$module::Args>),)*
         }
 
         impl Command {
             fn run(self) -> Result<Exit, Failure> {
                 match self {
-                    $(Self::$variant(args) => $module::run(args),)*
+                    $(Self::$variant(args) => $module::run(*args),)*
                 }
             }
         }
@@ -46,6 +48,8 @@ macro_rules! commands {
 commands! {
     Apply => apply,
     Gate => gate,
+    Parse => parse,
+    Push => push,
     Release => release,
 }
 
