@@ -12,8 +12,10 @@ use crate::stats::detections::{Series, detect, read};
 
 /// Finds steps, bleeds and epochs in CSV series, and prints them as JSON
 #[derive(clap::Args)]
-#[command(after_help = "A series is a file of `time,release,value[,count][,env]`, a row a run, oldest first; its name is the \
-                        file's without extension. A changed `env` is a changed machine.")]
+#[command(
+    after_help = "A series is a file of `time,release,value[,count][,env]`, a row a run, oldest first; its name is the \
+                        file's without extension. A changed `env` is a changed machine."
+)]
 pub(crate) struct Args {
     /// CSV files; a directory is walked for them
     #[arg(value_name = "PATH", required = true)]
@@ -28,38 +30,61 @@ pub(crate) struct Args {
 
 /// Reads everything first, so that `runtime_s` is the time of detection alone.
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
-    let groups = args.groups.as_deref().map(groups).transpose()?.unwrap_or_default();
+    let groups = args
+        .groups
+        .as_deref()
+        .map(groups)
+        .transpose()?
+        .unwrap_or_default();
     let mut series = BTreeMap::new();
     for path in &args.paths {
         for file in csv_files(path, 0)? {
             let (name, read) = series_of(&file)?;
             if series.insert(name.clone(), read).is_some() {
-                return Err(Failure::usage(format!("two files are named `{name}`"), "a series is named by its file; rename one"));
+                return Err(Failure::usage(
+                    format!("two files are named `{name}`"),
+                    "a series is named by its file; rename one",
+                ));
             }
         }
     }
     if series.is_empty() {
-        return Err(Failure::usage("there is no CSV file in what was given", "a series is a file that ends in .csv"));
+        return Err(Failure::usage(
+            "there is no CSV file in what was given",
+            "a series is a file that ends in .csv",
+        ));
     }
     let started = Instant::now();
     let found = detect(&series, &groups, args.replay);
     let runtime_s = (started.elapsed().as_secs_f64() * 1e6).round() / 1e6;
-    say_json(&json!({ "detector": concat!("longwatch ", env!("CARGO_PKG_VERSION")), "runtime_s": runtime_s, "series": found }))?;
+    say_json(
+        &json!({ "detector": concat!("longwatch ", env!("CARGO_PKG_VERSION")), "runtime_s": runtime_s, "series": found }),
+    )?;
     Ok(Exit::Ok)
 }
 
 fn groups(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let text = std::fs::read(path).map_err(|error| Failure::file(path, error))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| Failure::usage(format!("{}: {error}", path.display()), "write a JSON object of texts, as in {\"series\": \"group\"}"))
+    serde_json::from_slice(&text).map_err(|error| {
+        Failure::usage(
+            format!("{}: {error}", path.display()),
+            "write a JSON object of texts, as in {\"series\": \"group\"}",
+        )
+    })
 }
 
 fn series_of(path: &Path) -> Result<(String, Series), Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
     let series = read(&text).map_err(|error| {
-        Failure::usage(format!("{}: {error}", path.display()), "the columns are time,release,value[,count][,env]")
+        Failure::usage(
+            format!("{}: {error}", path.display()),
+            "the columns are time,release,value[,count][,env]",
+        )
     })?;
-    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     Ok((name, series))
 }
 
@@ -81,7 +106,11 @@ fn csv_files(path: &Path, depth: u32) -> Result<Vec<PathBuf>, Failure> {
         }
         if kind.is_dir() && depth < DEPTH {
             files.extend(csv_files(&place, depth + 1)?);
-        } else if kind.is_file() && place.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        } else if kind.is_file()
+            && place
+                .extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+        {
             files.push(place);
         }
     }

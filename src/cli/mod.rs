@@ -7,6 +7,7 @@ mod apply;
 mod ci;
 mod client;
 mod connection;
+mod detect;
 mod exit;
 mod failure;
 mod gate;
@@ -47,6 +48,7 @@ macro_rules! commands {
 
 commands! {
     Apply => apply,
+    Detect => detect,
     Gate => gate,
     Parse => parse,
     Push => push,
