@@ -78,7 +78,11 @@ impl Connection {
     /// The token, if one is given; an argument or variable wins over a file.
     pub(super) fn token(&self) -> Result<Option<String>, Failure> {
         let given = self.token.clone().filter(|token| !token.is_empty());
-        match (given, &self.token_file) {
+        let file = self
+            .token_file
+            .as_ref()
+            .filter(|path| !path.as_os_str().is_empty());
+        match (given, file) {
             (Some(token), _) => Ok(Some(token)),
             (None, Some(path)) => {
                 let text =

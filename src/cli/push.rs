@@ -31,8 +31,6 @@ pub(crate) struct Args {
     /// Result files; a directory is walked, `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    #[command(flatten)]
-    context: context::Given,
     /// End with 0 where only part of a file could be stored
     #[arg(long)]
     allow_partial: bool,
@@ -48,6 +46,8 @@ pub(crate) struct Args {
     /// Print what came of each file as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    context: context::Given,
     #[command(flatten)]
     connection: Connection,
 }

@@ -66,6 +66,12 @@ where
         if started.elapsed() + wait > patience.total {
             return Err(error);
         }
+        if attempt == 1 {
+            eprintln!(
+                "longwatch: {error}; trying again for {} s",
+                patience.total.as_secs()
+            );
+        }
         tokio::time::sleep(wait).await;
     }
 }

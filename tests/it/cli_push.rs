@@ -289,3 +289,18 @@ fn wrong_usage_asks_no_server() {
     }
     assert_eq!(stub.asked().len(), 0);
 }
+
+#[test]
+fn a_criterion_tree_is_one_upload_that_reads_back_as_the_tree() {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("collectors/test_data/criterion/v07_run");
+    let home = tempfile::tempdir().unwrap();
+    let stub = Stub::answering(&[(200, stored("ok"))]);
+    let ran = longwatch(home.path(), &stub.url, &["push", tree.to_str().unwrap()]);
+    assert_eq!((ran.code, stub.asked().len()), (0, 1), "{ran:?}");
+    let sent =
+        collectors::parse(&stub.asked()[0].body, &collectors::ParseOptions::default()).unwrap();
+    let read = collectors::parse_path(&tree, &collectors::ParseOptions::default()).unwrap();
+    assert_eq!(sent.format, collectors::Format::Criterion);
+    assert!(!read.observations.is_empty());
+    assert_eq!(sent.observations, read.observations);
+}
