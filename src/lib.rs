@@ -3,12 +3,17 @@
 
 pub mod chart;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod detector;
 pub mod folder;
 pub mod http;
+pub mod intake;
 pub mod notifier;
+pub mod record;
+pub mod standing;
 pub mod stats;
 pub mod store;
+pub mod verdict;
 pub mod writer;

@@ -1,1 +1,138 @@
 //! Group commit: everything queued goes to disk in one transaction, then everyone is answered.
+//!
+//! A lone submission is committed at once; while a commit runs, others queue and form the next group. So groups grow
+//! with the load and nobody waits for a timer.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::{Committed, Store, StoreError, Submission};
+
+/// Submissions that may wait. At some 50,000 small ones a second this is under a tenth of a second of work; beyond it
+/// the sender is told to come back, and memory stays flat.
+const QUEUE: usize = 4_096;
+/// Submissions in one transaction: bounds how long one commit takes and how much a failed one repeats.
+const GROUP: usize = 1_024;
+/// Values in one transaction, for the same reason.
+const GROUP_VALUES: usize = 2_000_000;
+/// How often a transient failure of the database is tried again before the senders hear of it.
+const ATTEMPTS: u32 = 3;
+
+type Answer = Result<Committed, WriteError>;
+
+/// Why a submission was not stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The queue is full or the database is away; send again later, nothing was stored.
+    #[error("busy; nothing was stored, send it again")]
+    Busy,
+    /// The store refused it; sending it again won't help.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A handle to the process's one writer; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<(Submission, oneshot::Sender<Answer>)>,
+}
+
+impl Writer {
+    /// Starts the writer. It ends when the last handle is gone and the queue is empty. `after_commit` is called after
+    /// each commit, as a hint to the fold.
+    pub fn start(
+        store: Store,
+        after_commit: impl Fn() + Send + 'static,
+    ) -> (Writer, tokio::task::JoinHandle<()>) {
+        let (queue, submissions) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(run(store, submissions, after_commit));
+        (Writer { queue }, task)
+    }
+
+    /// Makes a submission durable; answers only when it is on disk.
+    ///
+    /// # Errors
+    /// [`WriteError::Busy`] when the queue is full or the database did not answer, [`WriteError::Refused`] otherwise.
+    pub async fn submit(&self, submission: Submission) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        self.queue
+            .try_send((submission, answer))
+            .map_err(|_| WriteError::Busy)?;
+        answered.await.unwrap_or(Err(WriteError::Busy))
+    }
+
+    /// How many submissions wait.
+    pub fn depth(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+}
+
+async fn run(
+    store: Store,
+    mut submissions: mpsc::Receiver<(Submission, oneshot::Sender<Answer>)>,
+    after_commit: impl Fn() + Send,
+) {
+    while let Some(first) = submissions.recv().await {
+        let mut values = first.0.deltas.len();
+        let (mut group, mut answers) = (vec![first.0], vec![first.1]);
+        while group.len() < GROUP && values < GROUP_VALUES {
+            match submissions.try_recv() {
+                Ok((submission, answer)) => {
+                    values += submission.deltas.len();
+                    group.push(submission);
+                    answers.push(answer);
+                }
+                Err(_) => break,
+            }
+        }
+        for (answer, outcome) in answers.into_iter().zip(commit(&store, group).await) {
+            // A sender that hung up meanwhile has its data stored all the same.
+            let _ = answer.send(outcome);
+        }
+        after_commit();
+    }
+}
+
+async fn commit(store: &Store, group: Vec<Submission>) -> Vec<Answer> {
+    match attempt(store, &group).await {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) if error.is_transient() => {
+            tracing::warn!(%error, "commit failed, the senders are asked to come back");
+            group.iter().map(|_| Err(WriteError::Busy)).collect()
+        }
+        // One of them may be poisoned: alone, only that one fails.
+        Err(_) if group.len() > 1 => {
+            let mut outcomes = Vec::with_capacity(group.len());
+            for submission in group {
+                outcomes.push(match attempt(store, &[submission]).await {
+                    Ok(mut outcome) => outcome.pop().ok_or(WriteError::Busy),
+                    Err(error) => Err(refusal(&error)),
+                });
+            }
+            outcomes
+        }
+        Err(error) => vec![Err(refusal(&error))],
+    }
+}
+
+fn refusal(error: &StoreError) -> WriteError {
+    tracing::error!(%error, "submission refused by the store");
+    if error.is_transient() {
+        WriteError::Busy
+    } else {
+        WriteError::Refused(error.to_string())
+    }
+}
+
+async fn attempt(store: &Store, group: &[Submission]) -> Result<Vec<Committed>, StoreError> {
+    let mut attempt = 1;
+    loop {
+        match store.commit(group).await {
+            Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                let pause_ms = 20 * 4_u64.pow(attempt) + u64::from(rand::random::<u8>() % 20);
+                tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
+                attempt += 1;
+            }
+            other => return other,
+        }
+    }
+}

@@ -1,1 +1,283 @@
 //! Storage: one narrow seam over SQLite and PostgreSQL. All SQL stands below this module.
+//!
+//! Every method that reads or writes a project's rows takes a [`ProjectId`], and only this module can make one: from a
+//! token or a session that was checked, or for the background work of a project that exists.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+mod access;
+mod db;
+mod delta;
+mod epochs;
+mod findings;
+mod fold;
+mod journal;
+mod leases;
+mod outbox;
+mod policy;
+mod releases;
+mod runs;
+mod series;
+mod verdicts;
+mod windows;
+
+pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
+pub use delta::{Delta, RunRef, Stratum, Summary, Values};
+pub use epochs::DeclaredEpoch;
+pub use findings::{Finding, FindingChange, FindingEvent, FindingState};
+pub use fold::Folded;
+pub use journal::{Answer, Committed, Entry, Submission};
+pub use leases::Lease;
+pub use outbox::{Delivery, NewDelivery};
+pub use policy::Policy;
+pub use releases::Release;
+pub use runs::Run;
+pub use series::{Series, SeriesId};
+pub use verdicts::StoredVerdict;
+pub use windows::{Span, Statistic, Window, WindowBody, WindowKey};
+
+use db::Db;
+
+/// A 128-bit identifier: UUIDv7 for things we make, a hash for things that have an identity of their own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id([u8; 16]);
+
+impl Id {
+    /// The id of nothing, where a key needs one.
+    pub const NIL: Id = Id([0; 16]);
+
+    /// A new, time-ordered id.
+    pub fn new() -> Id {
+        Id(uuid::Uuid::now_v7().into_bytes())
+    }
+
+    /// The first half of a SHA-256 over length-prefixed parts: stable across releases and machines.
+    pub fn of(parts: &[&str]) -> Id {
+        use sha2::Digest;
+        let mut hash = sha2::Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        Id(id)
+    }
+
+    /// Reads the 32 hexadecimal digits (dashes allowed) that [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Id> {
+        uuid::Uuid::try_parse(text)
+            .ok()
+            .map(|id| Id(id.into_bytes()))
+    }
+
+    /// The bytes as stored.
+    pub fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    fn from_row(bytes: &[u8]) -> Result<Id, StoreError> {
+        bytes
+            .try_into()
+            .map(Id)
+            .map_err(|_| StoreError::Corrupt(format!("an id of {} bytes", bytes.len())))
+    }
+}
+
+impl Default for Id {
+    fn default() -> Self {
+        Id::new()
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", uuid::Uuid::from_bytes(self.0).simple())
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Id::parse(&text).ok_or_else(|| serde::de::Error::custom("not an id"))
+    }
+}
+
+/// The right to touch one project's rows. It can't be made from text: only a checked token, a checked session or the
+/// service's own work yields one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProjectId(Id);
+
+impl ProjectId {
+    /// The plain id, for keys and logs.
+    pub fn id(&self) -> &Id {
+        &self.0
+    }
+}
+
+/// What can go wrong between us and the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database URL names an engine we don't speak; use `sqlite:FILE` or `postgres://…`.
+    #[error("database URL begins with {0:?}; use sqlite:FILE or postgres://user@host/name")]
+    Url(String),
+    /// The database refused or failed a statement.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Another server holds the SQLite file; stop it first, or use PostgreSQL for several instances.
+    #[error(
+        "{file} is in use by another longwatch server; stop it first, or use PostgreSQL for several instances"
+    )]
+    Locked {
+        /// The database file.
+        file: String,
+    },
+    /// The lock file could not be made.
+    #[error("lock file {file}: {source}")]
+    LockFile {
+        /// The lock file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Stored bytes do not decode: a bug of ours or a damaged disk, never bad input.
+    #[error("stored row does not decode: {0}")]
+    Corrupt(String),
+    /// The lease was lost to another instance; nothing was written, and the work will be done there.
+    #[error("lease lost to another instance")]
+    LeaseLost,
+    /// An idempotency key was used before with other content; use a new key for new content.
+    #[error("idempotency key {0:?} was used before with other content")]
+    KeyReused(String),
+    /// Nothing of that name in this project.
+    #[error("not found")]
+    NotFound,
+}
+
+impl StoreError {
+    /// Whether the same call may succeed a little later (the database is busy or away).
+    pub fn is_transient(&self) -> bool {
+        match self {
+            StoreError::Database(error) => match error {
+                sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::Io(_)
+                | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(error) => matches!(
+                    error.code().as_deref(),
+                    // PostgreSQL: serialisation, deadlock, shutting down, too many connections, disk full;
+                    // SQLite: busy, locked, full
+                    Some(
+                        "40001"
+                            | "40P01"
+                            | "57P01"
+                            | "57P02"
+                            | "57P03"
+                            | "53300"
+                            | "53100"
+                            | "5"
+                            | "6"
+                            | "13"
+                            | "517"
+                            | "261"
+                    )
+                ),
+                _ => false,
+            },
+            StoreError::LeaseLost => true,
+            _ => false,
+        }
+    }
+}
+
+/// The database, opened and migrated; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Opens `sqlite:FILE` or `postgres://…` and brings the schema up to date.
+    ///
+    /// On SQLite the migration runs under a lock on the file, so that several processes may open it at once.
+    pub async fn open(url: &str) -> Result<Store, StoreError> {
+        let guard = match db::sqlite_file(url) {
+            Some(file) => Some(lock_file(&file, "migrate.lock", true)?),
+            None => None,
+        };
+        let db = Db::open(url).await?;
+        db.migrate().await?;
+        drop(guard);
+        Ok(Store { db })
+    }
+
+    /// Holds off a second server on the same SQLite file for as long as the returned guard lives; nothing to hold on
+    /// PostgreSQL.
+    pub fn lock_for_serving(url: &str) -> Result<Option<std::fs::File>, StoreError> {
+        db::sqlite_file(url)
+            .map(|file| lock_file(&file, "serve.lock", false))
+            .transpose()
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.db
+            .row::<(i64,)>("SELECT CAST(1 AS BIGINT)", &[])
+            .await?;
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
+
+fn lock_file(
+    database: &std::path::Path,
+    extension: &str,
+    wait: bool,
+) -> Result<std::fs::File, StoreError> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    let path = std::path::PathBuf::from(name);
+    let failed = |source| StoreError::LockFile {
+        file: path.display().to_string(),
+        source,
+    };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(failed)?;
+    if wait {
+        file.lock().map_err(failed)?;
+        return Ok(file);
+    }
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked {
+            file: database.display().to_string(),
+        }),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}

@@ -1,0 +1,352 @@
+//! The seam to the two engines: one SQL text, a closed enum of pools, and values that both accept.
+//!
+//! Statements use `$1` placeholders, which both drivers take, and only types that mean the same on both: 64-bit
+//! integers, doubles, text and byte strings. Rows come back as tuples.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use super::StoreError;
+
+/// How many readers a SQLite file serves beside its one writer; more than the machine's cores only queue for the disk.
+const SQLITE_READERS: u32 = 4;
+/// Connections an instance holds to PostgreSQL; several instances share a server's default limit of 100.
+const POSTGRES_CONNECTIONS: u32 = 10;
+/// How long a statement waits for a free connection before the store answers "busy".
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pools of one engine.
+#[derive(Debug, Clone)]
+pub(super) enum Db {
+    /// One writer, readers beside it (WAL).
+    Sqlite {
+        /// The single connection that writes.
+        write: SqlitePool,
+        /// Connections that only read.
+        read: SqlitePool,
+    },
+    /// A PostgreSQL server, 15 or newer.
+    Postgres(PgPool),
+}
+
+/// A value bound to a placeholder, with its type even when it is null (PostgreSQL wants to know).
+#[derive(Debug, Clone)]
+pub(super) enum Arg<'a> {
+    /// BIGINT.
+    Int(Option<i64>),
+    /// DOUBLE PRECISION.
+    Real(Option<f64>),
+    /// TEXT.
+    Text(Option<&'a str>),
+    /// BYTEA or BLOB.
+    Bytes(Option<&'a [u8]>),
+}
+
+macro_rules! arg_from {
+    ($($type:ty => $variant:ident, $value:ident, $map:expr;)*) => {$(
+        impl<'a> From<$type> for Arg<'a> {
+            fn from($value: $type) -> Self { Arg::$variant($map) }
+        }
+    )*};
+}
+arg_from! {
+    i64 => Int, v, Some(v);
+    Option<i64> => Int, v, v;
+    f64 => Real, v, Some(v);
+    Option<f64> => Real, v, v;
+    &'a str => Text, v, Some(v);
+    &'a String => Text, v, Some(v);
+    Option<&'a str> => Text, v, v;
+    &'a Option<String> => Text, v, v.as_deref();
+    &'a [u8] => Bytes, v, Some(v);
+    &'a Vec<u8> => Bytes, v, Some(v);
+    &'a [u8; 16] => Bytes, v, Some(v);
+    &'a [u8; 32] => Bytes, v, Some(v);
+    Option<&'a [u8]> => Bytes, v, v;
+    &'a super::Id => Bytes, v, Some(v.bytes());
+    &'a super::ProjectId => Bytes, v, Some(v.id().bytes());
+}
+
+/// Binds values in order: `args![project, id, 3_i64]`.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { &[$($crate::store::db::Arg::from($value)),*] };
+}
+pub(super) use args;
+
+/// A row that both engines can decode.
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{}
+
+/// Binds all arguments to one driver's query.
+macro_rules! bind {
+    ($query:expr, $args:expr) => {{
+        let mut query = $query;
+        for arg in $args {
+            query = match arg.clone() {
+                Arg::Int(v) => query.bind(v),
+                Arg::Real(v) => query.bind(v),
+                Arg::Text(v) => query.bind(v),
+                Arg::Bytes(v) => query.bind(v),
+            };
+        }
+        query
+    }};
+}
+
+/// A write transaction on either engine; dropped without `commit` it rolls back.
+pub(super) enum Tx {
+    /// `BEGIN IMMEDIATE` on the one writer.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// An ordinary transaction.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// Runs a statement and says how many rows it touched.
+    pub(super) async fn execute(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<u64, StoreError> {
+        Ok(match self {
+            Tx::Sqlite(tx) => bind!(sqlx::query::<Sqlite>(sql), args)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+            Tx::Postgres(tx) => bind!(sqlx::query::<Postgres>(sql), args)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+        })
+    }
+
+    /// All rows of a query.
+    pub(super) async fn rows<T: Row>(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        Ok(match self {
+            Tx::Sqlite(tx) => {
+                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
+                    .fetch_all(&mut **tx)
+                    .await?
+            }
+            Tx::Postgres(tx) => {
+                bind!(sqlx::query_as::<Postgres, T>(sql), args)
+                    .fetch_all(&mut **tx)
+                    .await?
+            }
+        })
+    }
+
+    /// The first row of a query, if any.
+    pub(super) async fn row<T: Row>(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Option<T>, StoreError> {
+        Ok(match self {
+            Tx::Sqlite(tx) => {
+                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
+                    .fetch_optional(&mut **tx)
+                    .await?
+            }
+            Tx::Postgres(tx) => {
+                bind!(sqlx::query_as::<Postgres, T>(sql), args)
+                    .fetch_optional(&mut **tx)
+                    .await?
+            }
+        })
+    }
+
+    /// Makes everything durable.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Opens `sqlite:FILE` or `postgres://…`, without touching the schema.
+    pub(super) async fn open(url: &str) -> Result<Db, StoreError> {
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            return open_sqlite(Path::new(file.trim_start_matches("//"))).await;
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::Url(
+                url.split(':').next().unwrap_or_default().to_owned(),
+            ));
+        }
+        let options = PgConnectOptions::from_str(url)?.application_name("longwatch");
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        Ok(Db::Postgres(pool))
+    }
+
+    /// Brings the schema up to date. PostgreSQL serialises concurrent starts by an advisory lock; on SQLite the
+    /// caller holds the file's lock, since sqlx takes none there.
+    pub(super) async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Db::Sqlite { write, .. } => migrator(SQLITE_MIGRATIONS).run(write).await?,
+            Db::Postgres(pool) => migrator(POSTGRES_MIGRATIONS).run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Begins a write transaction.
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Runs one statement in its own transaction.
+    pub(super) async fn execute(
+        &self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<u64, StoreError> {
+        Ok(match self {
+            Db::Sqlite { write, .. } => bind!(sqlx::query::<Sqlite>(sql), args)
+                .execute(write)
+                .await?
+                .rows_affected(),
+            Db::Postgres(pool) => bind!(sqlx::query::<Postgres>(sql), args)
+                .execute(pool)
+                .await?
+                .rows_affected(),
+        })
+    }
+
+    /// All rows of a query; the caller bounds their number.
+    pub(super) async fn rows<T: Row>(
+        &self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        Ok(match self {
+            Db::Sqlite { read, .. } => {
+                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
+                    .fetch_all(read)
+                    .await?
+            }
+            Db::Postgres(pool) => {
+                bind!(sqlx::query_as::<Postgres, T>(sql), args)
+                    .fetch_all(pool)
+                    .await?
+            }
+        })
+    }
+
+    /// The first row of a query, if any.
+    pub(super) async fn row<T: Row>(
+        &self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Option<T>, StoreError> {
+        Ok(match self {
+            Db::Sqlite { read, .. } => {
+                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
+                    .fetch_optional(read)
+                    .await?
+            }
+            Db::Postgres(pool) => {
+                bind!(sqlx::query_as::<Postgres, T>(sql), args)
+                    .fetch_optional(pool)
+                    .await?
+            }
+        })
+    }
+
+    /// Closes all connections, so that SQLite checkpoints its log.
+    pub(super) async fn close(&self) {
+        match self {
+            Db::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // An acknowledgement means that the commit reached the disk.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("cache_size", "-65536");
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT.max(Duration::from_secs(30)))
+        .connect_with(options.clone())
+        .await?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.pragma("query_only", "ON"))
+        .await?;
+    Ok(Db::Sqlite { write, read })
+}
+
+/// The path of a `sqlite:` URL.
+pub(super) fn sqlite_file(url: &str) -> Option<PathBuf> {
+    url.strip_prefix("sqlite:")
+        .map(|file| PathBuf::from(file.trim_start_matches("//")))
+}
+
+/// Version, description and text of a migration; both folders hold the same versions.
+type Migrations = &'static [(i64, &'static str, &'static str)];
+
+const SQLITE_MIGRATIONS: Migrations = &[(
+    1,
+    "first schema",
+    include_str!("../../migrations/sqlite/0001_first_schema.sql"),
+)];
+const POSTGRES_MIGRATIONS: Migrations = &[(
+    1,
+    "first schema",
+    include_str!("../../migrations/postgres/0001_first_schema.sql"),
+)];
+
+fn migrator(migrations: Migrations) -> Migrator {
+    Migrator::with_migrations(
+        migrations
+            .iter()
+            .map(|(version, description, text)| {
+                Migration::new(
+                    *version,
+                    (*description).into(),
+                    MigrationType::Simple,
+                    sqlx::SqlSafeStr::into_sql_str(*text),
+                    false,
+                )
+            })
+            .collect(),
+    )
+}

@@ -1,0 +1,251 @@
+//! The journal: one transaction for everything queued, one row per project with all its deltas.
+
+use std::collections::BTreeMap;
+
+use super::db::{Tx, args};
+use super::{Delta, Id, ProjectId, Release, Run, Series, SeriesId, Store, StoreError, delta};
+
+/// One upload, ready to be made durable.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose.
+    pub project: ProjectId,
+    /// What makes a retry a retry; beacons have none, their ids do that in the fold.
+    pub entry: Option<Entry>,
+    /// Series that this process has not yet seen stored.
+    pub new_series: Vec<Series>,
+    /// The run, for lab sources.
+    pub run: Option<Run>,
+    /// The release, where this process has not yet seen it stored or the upload says more of it.
+    pub release: Option<Release>,
+    /// The measurements.
+    pub deltas: Vec<Delta>,
+    /// What was deliberately not stored, by reason.
+    pub dropped: Vec<(&'static str, u64)>,
+    /// When it arrived, microseconds since the epoch in UTC.
+    pub received_us: i64,
+}
+
+/// The batch record and idempotency of one upload.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The batch's id.
+    pub batch: Id,
+    /// The client's key, or a hash of the whole context and the bytes.
+    pub key: String,
+    /// SHA-256 of context and bytes: the same key with another content is refused.
+    pub content_sha256: [u8; 32],
+    /// Format name.
+    pub format: String,
+    /// How many series the upload held.
+    pub series_count: u64,
+    /// How many values it held.
+    pub sample_count: u64,
+    /// What was left out, as JSON.
+    pub skipped: String,
+    /// The answer, stored with the key so that a retry gets the same.
+    pub answer: String,
+}
+
+/// A stored answer.
+pub type Answer = String;
+
+/// What came of one submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// On disk.
+    Stored,
+    /// Was on disk before; this was the answer then.
+    Duplicate(Answer),
+    /// The key was used before with other content; nothing was stored.
+    KeyReused,
+}
+
+const REMEMBER_KEY: &str = "INSERT INTO idempotency (project_id, key, content_sha256, answer, created_us) \
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (project_id, key) DO NOTHING";
+const RECALL_KEY: &str =
+    "SELECT content_sha256, answer FROM idempotency WHERE project_id = $1 AND key = $2";
+const INSERT_BATCH: &str = "INSERT INTO batch (project_id, id, run_id, received_us, format, content_sha256, series_count, \
+     sample_count, skipped) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const APPEND: &str =
+    "INSERT INTO journal (project_id, id, received_us, deltas) VALUES ($1, $2, $3, $4)";
+const COUNT_DROPPED: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
+const TAIL: &str = "SELECT id, deltas FROM journal WHERE project_id = $1 ORDER BY id LIMIT $2";
+const WAITING: &str = "SELECT DISTINCT project_id FROM journal LIMIT $1";
+const REMOVE: &str = "DELETE FROM journal WHERE project_id = $1 AND id = $2";
+const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE project_id = $1 AND created_us < $2";
+const DROPPED: &str = "SELECT reason, CAST(SUM(count) AS BIGINT) FROM dropped_count \
+     WHERE project_id = $1 AND day_us >= $2 GROUP BY reason ORDER BY reason LIMIT 100";
+
+/// Microseconds of a UTC day.
+pub(super) const DAY_US: i64 = 86_400_000_000;
+/// A reader merges at most this many unfolded rows; more means that the fold is behind, and readers see it later.
+const TAIL_ROWS: i64 = 2_000;
+/// Projects that one instance works on in a round.
+const PROJECTS_A_ROUND: i64 = 1_000;
+/// How long a key is remembered, in microseconds: 35 days.
+pub(super) const KEY_MEMORY_US: i64 = 35 * DAY_US;
+
+impl Store {
+    /// Makes a group of submissions durable in one transaction, in order. A key seen twice inside the group is answered
+    /// from the first.
+    pub async fn commit(&self, group: &[Submission]) -> Result<Vec<Committed>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let mut outcomes = Vec::with_capacity(group.len());
+        let mut rows: BTreeMap<ProjectId, (i64, Vec<&Delta>)> = BTreeMap::new();
+        for submission in group {
+            let outcome = recall(&mut tx, submission).await?;
+            if outcome == Committed::Stored {
+                describe(&mut tx, submission).await?;
+                let row = rows
+                    .entry(submission.project)
+                    .or_insert((submission.received_us, Vec::new()));
+                row.1.extend(&submission.deltas);
+            }
+            outcomes.push(outcome);
+        }
+        for (project, (received_us, deltas)) in rows {
+            if !deltas.is_empty() {
+                let encoded = delta::encode(&deltas)?;
+                tx.execute(APPEND, args![&project, &Id::new(), received_us, &encoded])
+                    .await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(outcomes)
+    }
+
+    /// What was deliberately not stored since a day, by reason.
+    pub async fn dropped_since(
+        &self,
+        project: &ProjectId,
+        day_us: i64,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        self.db.rows(DROPPED, args![project, day_us]).await
+    }
+
+    /// Projects with unfolded rows.
+    pub async fn projects_to_fold(&self) -> Result<Vec<ProjectId>, StoreError> {
+        let rows: Vec<(Vec<u8>,)> = self.db.rows(WAITING, args![PROJECTS_A_ROUND]).await?;
+        rows.iter()
+            .map(|(id,)| Id::from_row(id).map(ProjectId))
+            .collect()
+    }
+
+    /// The unfolded deltas of some series.
+    pub(super) async fn tail(
+        &self,
+        project: &ProjectId,
+        series: &[SeriesId],
+    ) -> Result<Vec<Delta>, StoreError> {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = self.db.rows(TAIL, args![project, TAIL_ROWS]).await?;
+        let mut deltas = Vec::new();
+        for (_, row) in rows {
+            deltas.extend(
+                delta::decode(&row)?
+                    .into_iter()
+                    .filter(|delta| series.contains(&delta.series)),
+            );
+        }
+        Ok(deltas)
+    }
+}
+
+/// The oldest unfolded rows, inside the fold's transaction.
+pub(super) async fn oldest(
+    tx: &mut Tx,
+    project: &ProjectId,
+    limit: i64,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    tx.rows(TAIL, args![project, limit]).await
+}
+
+pub(super) async fn remove(tx: &mut Tx, project: &ProjectId, id: &[u8]) -> Result<(), StoreError> {
+    tx.execute(REMOVE, args![project, id]).await?;
+    Ok(())
+}
+
+pub(super) async fn forget_keys(
+    tx: &mut Tx,
+    project: &ProjectId,
+    before_us: i64,
+) -> Result<(), StoreError> {
+    tx.execute(FORGET_KEYS, args![project, before_us]).await?;
+    Ok(())
+}
+
+async fn recall(tx: &mut Tx, submission: &Submission) -> Result<Committed, StoreError> {
+    let Some(entry) = &submission.entry else {
+        return Ok(Committed::Stored);
+    };
+    let project = &submission.project;
+    let fresh = tx
+        .execute(
+            REMEMBER_KEY,
+            args![
+                project,
+                &entry.key,
+                &entry.content_sha256,
+                &entry.answer,
+                submission.received_us,
+            ],
+        )
+        .await?;
+    if fresh == 1 {
+        return Ok(Committed::Stored);
+    }
+    let (content, answer): (Vec<u8>, String) = tx
+        .row(RECALL_KEY, args![project, &entry.key])
+        .await?
+        .ok_or_else(|| StoreError::Corrupt("an idempotency key that vanished".into()))?;
+    Ok(if content == entry.content_sha256 {
+        Committed::Duplicate(answer)
+    } else {
+        Committed::KeyReused
+    })
+}
+
+async fn describe(tx: &mut Tx, submission: &Submission) -> Result<(), StoreError> {
+    let Submission {
+        project,
+        received_us,
+        ..
+    } = submission;
+    for series in &submission.new_series {
+        super::series::insert(tx, project, series, *received_us).await?;
+    }
+    if let Some(run) = &submission.run {
+        super::runs::insert(tx, project, run).await?;
+    }
+    if let Some(release) = &submission.release {
+        super::releases::upsert(tx, project, release, *received_us).await?;
+    }
+    if let Some(entry) = &submission.entry {
+        let run = submission.run.as_ref().map(Run::id);
+        tx.execute(
+            INSERT_BATCH,
+            args![
+                project,
+                &entry.batch,
+                run.as_ref().map(|id| id.bytes().as_slice()),
+                *received_us,
+                &entry.format,
+                &entry.content_sha256,
+                entry.series_count as i64,
+                entry.sample_count as i64,
+                &entry.skipped,
+            ],
+        )
+        .await?;
+    }
+    let day_us = received_us.div_euclid(DAY_US) * DAY_US;
+    for (reason, count) in &submission.dropped {
+        tx.execute(
+            COUNT_DROPPED,
+            args![project, day_us, *reason, *count as i64],
+        )
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Leases: who may do a project's background work, with a fence against those who were too slow.
+
+use super::db::{Tx, args};
+use super::{ProjectId, Store, StoreError};
+
+/// The right to do one kind of work for one project until a time; every effect checks its fence.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// Whose work.
+    pub project: ProjectId,
+    kind: &'static str,
+    owner: String,
+    fence: i64,
+}
+
+/// A lease outlives any one transaction by far, and a dead owner's work waits no longer than this (microseconds).
+const LEASE_US: i64 = 30_000_000;
+
+const TAKE: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, $3, $4, 1) \
+     ON CONFLICT (project_id, kind) DO UPDATE SET owner = excluded.owner, until_us = excluded.until_us, \
+     fence = lease.fence + 1 WHERE lease.until_us < $5 OR lease.owner = excluded.owner RETURNING fence";
+const HOLD: &str = "UPDATE lease SET until_us = $5 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
+const RELEASE: &str = "UPDATE lease SET until_us = 0 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
+
+impl Store {
+    /// Takes the lease on a kind of work, unless another living owner holds it.
+    pub async fn lease(
+        &self,
+        project: &ProjectId,
+        kind: &'static str,
+        owner: &str,
+        now_us: i64,
+    ) -> Result<Option<Lease>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let fence: Option<(i64,)> = tx
+            .row(TAKE, args![project, kind, owner, now_us + LEASE_US, now_us])
+            .await?;
+        tx.commit().await?;
+        Ok(fence.map(|(fence,)| Lease {
+            project: *project,
+            kind,
+            owner: owner.to_owned(),
+            fence,
+        }))
+    }
+
+    /// Gives a lease back, so that the next owner need not wait for its end.
+    pub async fn give_back(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.db
+            .execute(
+                RELEASE,
+                args![&lease.project, lease.kind, &lease.owner, lease.fence],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// Inside a transaction: prolongs the lease, or fails when another owner has taken it since.
+pub(super) async fn hold(tx: &mut Tx, lease: &Lease, now_us: i64) -> Result<(), StoreError> {
+    let held = tx
+        .execute(
+            HOLD,
+            args![
+                &lease.project,
+                lease.kind,
+                &lease.owner,
+                lease.fence,
+                now_us + LEASE_US,
+            ],
+        )
+        .await?;
+    if held == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::LeaseLost)
+    }
+}
