@@ -1,1 +1,2 @@
 //! Delivers findings to their owners.
+pub mod message;

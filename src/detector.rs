@@ -1,1 +1,0 @@
-//! Judges the series that folding marked, and writes findings.

@@ -1,0 +1,231 @@
+//! Judges the series that folding marked. Points become changes in `stats`; this module keeps the findings they make.
+//!
+//! Findings, outbox rows and the watermark are written in one transaction. A wake-up is only a hint: what is to be
+//! judged stands in the database.
+
+pub mod breach;
+pub mod evidence;
+pub mod missing;
+mod reconcile;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use collectors::report::{Direction, Source};
+use tokio::sync::{Notify, watch};
+
+use crate::clock::now_us;
+use crate::config::Config;
+use crate::record::{Measured, Record, Tracked};
+use crate::stats::common_mode::{Member, judge_together};
+use crate::stats::judge::{Change, Row, Settings, judge};
+use crate::store::{FindingChange, Lease, ProjectId, SeriesId, Store, StoreError};
+
+/// The detector looks for work at least this often; a fold wakes it sooner.
+const PERIOD: Duration = Duration::from_secs(2);
+/// Data go missing without anything happening, so all projects are looked over this often.
+const OVERSEE: Duration = Duration::from_secs(60);
+/// Series of one testbed that are judged together; beyond it each is judged alone, since reading all of them for
+/// every new point would cost more than the shared shift is worth.
+const TOGETHER: usize = 60;
+
+/// Judges until `stop` turns true. `judged` is called after a round that changed something.
+pub async fn run(
+    store: Store,
+    owner: String,
+    public_url: String,
+    wake: Arc<Notify>,
+    mut stop: watch::Receiver<bool>,
+    judged: impl Fn() + Send,
+) {
+    let mut overseen: Option<tokio::time::Instant> = None;
+    while !*stop.borrow() {
+        tokio::select! {
+            () = wake.notified() => {}
+            () = tokio::time::sleep(PERIOD) => {}
+            _ = stop.changed() => return,
+        }
+        let oversee = overseen.is_none_or(|at| at.elapsed() > OVERSEE);
+        match round(&store, &owner, &public_url, oversee).await {
+            Ok(true) => judged(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "detection put off"),
+        }
+        if oversee {
+            overseen = Some(tokio::time::Instant::now());
+        }
+    }
+}
+
+/// Judges everything that waits; with `oversee` also looks for missing data in projects where nothing happened.
+/// Answers whether anything was judged.
+pub async fn round(
+    store: &Store,
+    owner: &str,
+    public_url: &str,
+    oversee: bool,
+) -> Result<bool, StoreError> {
+    let mut projects = store.projects_to_judge().await?;
+    if oversee {
+        projects.extend(store.projects().await?.into_iter().map(|(id, _)| id));
+    }
+    projects.sort();
+    projects.dedup();
+    let slugs: BTreeMap<ProjectId, String> = store.projects().await?.into_iter().collect();
+    let mut any = false;
+    for project in projects {
+        let Some(lease) = store.lease(&project, "detect", owner, now_us()).await? else {
+            continue;
+        };
+        let slug = slugs.get(&project).map_or("", String::as_str);
+        let url = format!("{public_url}/{slug}");
+        let outcome = judge_project(store, &lease, &url).await;
+        store.give_back(&lease).await?;
+        any |= outcome?;
+    }
+    Ok(any)
+}
+
+async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, StoreError> {
+    let project = &lease.project;
+    let waiting = store.unjudged(project).await?;
+    let config = match store.policy(project).await? {
+        // What was applied has been parsed before; a newer binary's stricter rules must not stop detection.
+        Some(policy) => Config::parse(&policy.toml).unwrap_or_else(|error| {
+            tracing::error!(%error, "the configuration in force does not parse any more");
+            Config::default()
+        }),
+        None => Config::default(),
+    };
+    let record = Record::load(store, project, Arc::new(config)).await?;
+    let dirty: BTreeSet<SeriesId> = waiting
+        .iter()
+        .filter_map(|(id, _)| {
+            let direct = record.series.contains_key(id).then_some(*id);
+            direct.or_else(|| {
+                record
+                    .series
+                    .values()
+                    .find(|tracked| tracked.predecessors.contains(id))
+                    .map(|tracked| tracked.id)
+            })
+        })
+        .collect();
+    let mut changes = Vec::new();
+    for group in groups(&record, &dirty) {
+        changes.extend(judge_group(store, &record, &group, url).await?);
+    }
+    changes.extend(breach::look(store, &record, &dirty, url, now_us()).await?);
+    changes.extend(missing::look(store, &record, url, now_us()).await?);
+    if changes.is_empty() && waiting.is_empty() {
+        return Ok(false);
+    }
+    store
+        .record_judgement(lease, &changes, &waiting, now_us())
+        .await?;
+    Ok(true)
+}
+
+/// The series to judge, those of one testbed together where they are few enough.
+fn groups<'a>(record: &'a Record, dirty: &BTreeSet<SeriesId>) -> Vec<Vec<&'a Tracked>> {
+    let mut testbeds: BTreeMap<(Source, &str), Vec<&Tracked>> = BTreeMap::new();
+    let mut alone = Vec::new();
+    for tracked in record.series.values() {
+        if tracked.series.is_field() {
+            if dirty.contains(&tracked.id) {
+                alone.push(vec![tracked]);
+            }
+        } else {
+            let testbed = (tracked.series.source, tracked.series.testbed.as_str());
+            testbeds.entry(testbed).or_default().push(tracked);
+        }
+    }
+    for members in testbeds.into_values() {
+        if !members.iter().any(|tracked| dirty.contains(&tracked.id)) {
+            continue;
+        }
+        if members.len() <= TOGETHER {
+            alone.push(members);
+        } else {
+            alone.extend(
+                members
+                    .into_iter()
+                    .filter(|tracked| dirty.contains(&tracked.id))
+                    .map(|tracked| vec![tracked]),
+            );
+        }
+    }
+    alone
+}
+
+async fn judge_group(
+    store: &Store,
+    record: &Record,
+    group: &[&Tracked],
+    url: &str,
+) -> Result<Vec<FindingChange>, StoreError> {
+    let mut watched = Vec::new();
+    for tracked in group {
+        let q = record.watched(tracked);
+        let measured = record.measured(store, tracked, q).await?;
+        let boundaries = record.boundaries(store, tracked, &measured).await?;
+        if !measured.is_empty() {
+            watched.push((*tracked, q, measured, boundaries));
+        }
+    }
+    let settings: Vec<Settings> = watched
+        .iter()
+        .map(|(tracked, ..)| settings(tracked.direction))
+        .collect();
+    let members: Vec<Member<'_>> = watched
+        .iter()
+        .map(|(_, _, measured, boundaries)| Member {
+            rows: rows(record, measured),
+            boundaries: boundaries.clone(),
+        })
+        .collect();
+    let seen: Vec<Vec<Change>> = match (&members[..], &settings[..]) {
+        ([one], [settings]) => vec![judge(&one.rows, &one.boundaries, settings)],
+        _ => judge_together(&members, &settings),
+    };
+    let mut changes = Vec::new();
+    for ((tracked, q, measured, _), seen) in watched.iter().zip(&seen) {
+        let known = store
+            .findings_of_series(&record.project, tracked.id)
+            .await?;
+        let judged = reconcile::Judged {
+            record,
+            tracked,
+            q: *q,
+            measured,
+            changes: seen,
+            url,
+            now_us: now_us(),
+        };
+        changes.extend(judged.reconcile(known));
+    }
+    Ok(changes)
+}
+
+fn settings(direction: Direction) -> Settings {
+    Settings {
+        direction,
+        ..Settings::default()
+    }
+}
+
+fn rows<'a>(record: &'a Record, measured: &[Measured]) -> Vec<Row<'a>> {
+    measured
+        .iter()
+        .map(|m| Row {
+            time_us: m.time_us,
+            release: record
+                .releases
+                .get(m.release)
+                .map_or("", |release| release.name.as_str()),
+            value: m.value,
+            count: Some(m.count),
+        })
+        .collect()
+}

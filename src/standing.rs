@@ -1,0 +1,310 @@
+//! Where a budget stands: its value, state, headroom and forecast, and the ledger of who spent it.
+
+use jiff::ToSpan;
+
+use crate::config::{Budget, utc_date};
+use crate::detector::breach::judged_value;
+use crate::detector::evidence::Evidence;
+use crate::detector::missing::silent_since;
+use crate::record::{By, CONFIDENCE, DAY_US, Record, Tracked};
+use crate::stats::budget::{self, State};
+use crate::stats::headroom::{self, Forecast};
+use crate::stats::ledger::{self, Span};
+use crate::stats::percentile::{samples_needed, standard_error};
+use crate::stats::{Estimate, Interval, Needs};
+use crate::store::{Finding, Store, StoreError};
+
+/// How old field data may be where no gate says it, microseconds: three days.
+const FIELD_FRESH_US: i64 = 3 * DAY_US;
+
+/// One budget on one series, as it stands. Values in base units.
+#[derive(Debug, Clone)]
+pub struct Standing<'a> {
+    /// The series.
+    pub tracked: &'a Tracked,
+    /// The budget.
+    pub budget: &'a Budget,
+    /// The percentile, as a quantile; none for the runs' median.
+    pub q: Option<f64>,
+    /// The value that it judges.
+    pub value: Option<Interval>,
+    /// Samples behind the value.
+    pub samples: u64,
+    /// What the value would need, where it is refused.
+    pub needs: Option<Needs>,
+    /// The limit.
+    pub limit: Option<f64>,
+    /// The state.
+    pub state: State,
+    /// The newest measurement, microseconds.
+    pub newest_us: Option<i64>,
+    /// The pinned reference with its value.
+    pub reference: Option<(String, Interval)>,
+    /// What is left up to the limit; negative when it is passed.
+    pub left: Option<Interval>,
+    /// What was spent since the reference.
+    pub spent: Option<Interval>,
+    /// The share of the reference's headroom that was spent.
+    pub spent_share: Option<Interval>,
+    /// What was spent since the quarter began.
+    pub spent_this_quarter: Option<Interval>,
+    /// When it runs out, where an open bleed says so, counted from now.
+    pub forecast: Option<Forecast>,
+}
+
+/// A named share of a ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LedgerShare {
+    /// The first release it belongs to.
+    pub first: String,
+    /// The last one; equal for a single release.
+    pub last: String,
+    /// What they added, base units.
+    pub change: Interval,
+    /// What the release is about, where told.
+    pub note: Option<String>,
+}
+
+/// Who spent what since a reference. Values in base units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// The reference release.
+    pub since: String,
+    /// The newest release.
+    pub until: String,
+    /// The whole change.
+    pub total: Interval,
+    /// What can be named, the largest first.
+    pub shares: Vec<LedgerShare>,
+    /// What the others added together.
+    pub others: Interval,
+    /// How many they are.
+    pub others_count: usize,
+}
+
+/// Works out where a budget stands.
+pub async fn standing<'a>(
+    store: &Store,
+    record: &'a Record,
+    tracked: &'a Tracked,
+    budget: &'a Budget,
+    findings: &[Finding],
+    now_us: i64,
+) -> Result<Standing<'a>, StoreError> {
+    let q = tracked
+        .has_percentiles()
+        .then(|| budget.quantile())
+        .flatten();
+    let judged = judged_value(store, record, tracked, budget, now_us).await?;
+    let seen = record.last_seen(store, tracked).await?;
+    let silent = silent_since(store, record, tracked, now_us).await?;
+    let limit = budget.limit.to_base(tracked.dimension).ok();
+    let releases = record
+        .points(store, tracked, By::Release, i64::MIN, i64::MAX, &qs(q))
+        .await?;
+    let at_release = |name: &str| {
+        releases
+            .iter()
+            .find(|point| point.release == name)
+            .and_then(|point| point.interval)
+    };
+    let reference = record
+        .config
+        .reference_of(&tracked.flow)
+        .and_then(|pinned| Some((pinned.release.clone(), at_release(&pinned.release)?)));
+    let quarter_us = quarter_start(now_us);
+    let before_quarter = releases
+        .iter()
+        .rev()
+        .find(|point| point.time_us < quarter_us && point.interval.is_some())
+        .and_then(|point| point.interval);
+    let value = judged.map(|(value, _)| value);
+    let direction = tracked.direction;
+    let forecast = forecast(tracked, findings, now_us);
+    let left = value
+        .zip(limit)
+        .map(|(value, limit)| headroom::left(&value, limit, direction));
+    let since = |from: Option<Interval>| {
+        from.zip(value)
+            .map(|(from, value)| headroom::spent(&from, &value, direction))
+    };
+    let needs = match (value, q) {
+        (Some(_), _) => None,
+        (None, Some(q)) => Some(Needs::samples(samples_needed(q, CONFIDENCE))),
+        (None, None) => Some(Needs::runs(2)),
+    };
+    let newest_us = seen.map(|(_, newest_us)| newest_us);
+    let state = match (limit, seen) {
+        (Some(limit), Some(_)) => budget::state(&budget::Evidence {
+            value: value.ok_or(needs.unwrap_or_default()),
+            limit,
+            direction,
+            age_us: tracked
+                .series
+                .is_field()
+                .then(|| newest_us.map(|newest| now_us - newest))
+                .flatten(),
+            fresh_us: fresh_us(record, tracked),
+            releases_without_run: if silent.is_some() {
+                budget::SILENT_RELEASES
+            } else {
+                0
+            },
+            reference: reference.as_ref().map(|(_, interval)| *interval),
+            bleed_early_days: match &forecast {
+                Some(Forecast::Between { early_days, .. }) => Some(*early_days),
+                _ => None,
+            },
+        }),
+        _ => State::NotEnough,
+    };
+    Ok(Standing {
+        tracked,
+        budget,
+        q,
+        value,
+        samples: judged.map_or(0, |(_, samples)| samples),
+        needs,
+        limit,
+        state,
+        newest_us,
+        left,
+        spent: since(reference.as_ref().map(|(_, interval)| *interval)),
+        spent_share: reference.as_ref().zip(value).zip(limit).and_then(
+            |(((_, from), value), limit)| headroom::spent_share(from, &value, limit, direction),
+        ),
+        spent_this_quarter: since(before_quarter),
+        reference,
+        forecast,
+    })
+}
+
+/// The percentiles to ask points for.
+pub fn qs(q: Option<f64>) -> Vec<f64> {
+    q.into_iter().collect()
+}
+
+/// How old field data of a flow may be: as its gates say, else three days.
+pub fn fresh_us(record: &Record, tracked: &Tracked) -> i64 {
+    record
+        .config
+        .gates
+        .iter()
+        .filter(|gate| gate.flows.contains(&tracked.flow))
+        .map(|gate| gate.fresh.micros().max(DAY_US))
+        .max()
+        .unwrap_or(FIELD_FRESH_US)
+}
+
+/// The first instant of the quarter that holds a moment.
+pub fn quarter_start(now_us: i64) -> i64 {
+    let today = utc_date(now_us);
+    let first_month = (today.month() - 1) / 3 * 3 + 1;
+    let first = today
+        .first_of_month()
+        .saturating_sub((today.month() - first_month).months());
+    first
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .map_or(0, |zoned| zoned.timestamp().as_microsecond())
+}
+
+/// The forecast of the series' open bleed, counted from now.
+fn forecast(tracked: &Tracked, findings: &[Finding], now_us: i64) -> Option<Forecast> {
+    let evidence = findings
+        .iter()
+        .filter(|finding| {
+            finding.series == Some(tracked.id) && finding.kind == "bleed" && finding.state.is_open()
+        })
+        .find_map(|finding| Evidence::read(&finding.evidence))?;
+    let passed_days = (now_us - evidence.judged_us) as f64 / DAY_US as f64;
+    Some(match evidence.forecast? {
+        Forecast::Between {
+            early_days,
+            late_days,
+        } => Forecast::Between {
+            early_days: (early_days - passed_days).max(0.0),
+            late_days: late_days.map(|late| (late - passed_days).max(0.0)),
+        },
+        other => other,
+    })
+}
+
+/// The ledger of a series since a release (its pinned reference, else its oldest release); none with fewer than two
+/// releases that carry the statistic.
+pub async fn account(
+    store: &Store,
+    record: &Record,
+    tracked: &Tracked,
+    q: Option<f64>,
+    since: Option<&str>,
+    findings: &[Finding],
+) -> Result<Option<Account>, StoreError> {
+    let points = record
+        .points(store, tracked, By::Release, i64::MIN, i64::MAX, &qs(q))
+        .await?;
+    let pinned = record
+        .config
+        .reference_of(&tracked.flow)
+        .map(|reference| reference.release.as_str());
+    let start = since
+        .or(pinned)
+        .and_then(|name| points.iter().position(|point| point.release == name))
+        .unwrap_or(0);
+    let epoch = points.last().map_or(0, |point| point.epoch);
+    let kept: Vec<_> = points[start.min(points.len())..]
+        .iter()
+        .filter(|point| point.epoch == epoch)
+        .filter_map(|point| Some((point, point.interval?)))
+        .collect();
+    let values: Vec<Estimate> = kept
+        .iter()
+        .map(|(_, interval)| Estimate {
+            value: interval.value,
+            se: standard_error(interval, CONFIDENCE),
+        })
+        .collect();
+    let place = |name: &str| {
+        let rank = record.rank(name)?;
+        kept.iter()
+            .position(|(point, _)| record.rank(&point.release) >= Some(rank))
+    };
+    // Steps and improvements were proven to stand at one release each; a bleed's releases are not provable alone.
+    let proven: Vec<Span> = findings
+        .iter()
+        .filter(|finding| {
+            finding.series == Some(tracked.id)
+                && matches!(finding.kind.as_str(), "step" | "improvement")
+        })
+        .filter_map(|finding| Evidence::read(&finding.evidence))
+        .filter_map(|evidence| {
+            let first = place(evidence.onset_release.as_deref()?)?;
+            Some(Span { first, last: first })
+        })
+        .collect();
+    let Some(found) = ledger::ledger(&values, &proven, CONFIDENCE) else {
+        return Ok(None);
+    };
+    let name = |index: usize| kept[index].0.release.clone();
+    let note = |release: &str| {
+        record
+            .rank(release)
+            .and_then(|rank| record.releases[rank].note.clone())
+    };
+    Ok(Some(Account {
+        since: name(0),
+        until: name(kept.len() - 1),
+        total: found.total,
+        shares: found
+            .shares
+            .iter()
+            .map(|share| LedgerShare {
+                first: name(share.span.first),
+                last: name(share.span.last),
+                change: share.change,
+                note: note(&name(share.span.first)),
+            })
+            .collect(),
+        others: found.others,
+        others_count: found.others_count,
+    }))
+}
