@@ -132,6 +132,15 @@ pub(super) fn stretches(releases: &[Release], now_us: i64) -> Vec<Stretch> {
         .collect()
 }
 
+/// Flows with page views, as `longwatch.toml` names them.
+pub(super) const FLOWS: [&str; 3] = ["Checkout", "Search", "Product page"];
+
+/// From when on page views are measured with the newer library.
+pub(super) fn epoch_us(releases: &[Release]) -> i64 {
+    let first = releases.get(story::FIELD_EPOCH);
+    first.map_or(0, |release| release.time_us + ROLLOUT_US)
+}
+
 /// When the search's beacon fell silent.
 fn silence_us(now_us: i64) -> i64 {
     now_us - (story::SEARCH_SILENT_DAYS * DAY_US as f64) as i64

@@ -35,8 +35,25 @@ pub struct Shop {
 pub enum Arrival {
     /// A release and its deploy are registered.
     Release(Release),
+    /// A pipeline declares that a flow is measured anew.
+    Epoch(Epoch),
     /// Results or page views arrive.
     Report(Box<Report>),
+}
+
+/// A declared change of how a flow is measured; browsers report no machine that would show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    /// The flow measured anew.
+    pub flow: &'static str,
+    /// Only what this source measures.
+    pub source: Source,
+    /// From when on, microseconds since the epoch in UTC.
+    pub time_us: i64,
+    /// What kind of change: `harness`.
+    pub kind: &'static str,
+    /// Why, for people.
+    pub reason: &'static str,
 }
 
 impl Arrival {
@@ -44,6 +61,7 @@ impl Arrival {
     pub fn time_us(&self) -> i64 {
         match self {
             Self::Release(release) => release.time_us,
+            Self::Epoch(epoch) => epoch.time_us,
             Self::Report(report) => report.context.time_us.unwrap_or_default(),
         }
     }
@@ -53,6 +71,7 @@ impl Arrival {
 #[derive(Debug, Clone, Copy)]
 enum Expected {
     Release(usize),
+    Epoch(&'static str),
     Run(laboratory::Run),
     Stretch(field::Stretch),
 }
@@ -104,6 +123,8 @@ impl Shop {
                     .map(|s| (s.arrives_us(), Expected::Stretch(s))),
             )
             .collect();
+        let measured_anew_us = field::epoch_us(&self.releases);
+        plan.extend(field::FLOWS.map(|flow| (measured_anew_us, Expected::Epoch(flow))));
         plan.sort_by_key(|(time_us, _)| *time_us);
         plan
     }
@@ -112,6 +133,15 @@ impl Shop {
         let (context, observations) = match expected {
             Expected::Release(number) => {
                 return self.releases.get(number).cloned().map(Arrival::Release);
+            }
+            Expected::Epoch(flow) => {
+                return Some(Arrival::Epoch(Epoch {
+                    flow,
+                    source: Source::Rum,
+                    time_us: field::epoch_us(&self.releases),
+                    kind: "harness",
+                    reason: "beacon with web-vitals 6, was 5",
+                }));
             }
             Expected::Run(run) => laboratory::results(self.seed, &self.releases, run)?,
             Expected::Stretch(stretch) => {
