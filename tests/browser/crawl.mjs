@@ -80,6 +80,7 @@ async function visit(browser, href, page, screenshots) {
     if (links.length === 0) {
       links = await browser.run(() => [...document.querySelectorAll("a[href]")].map((a) => a.href)).catch(() => []);
       scripted = await checks.words(browser).catch(() => "");
+      page.words = scripted;
     }
   }
   await report("without scripts", async () => {

@@ -1,4 +1,4 @@
-// First proves on made-up pages that the crawl finds each fault, then crawls the demo.
+// First proves on made-up pages that the crawl finds each fault, then crawls the demo, then pages full of hostile names.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { crawl } from "./crawl.mjs";
 import { Browser, firstLine } from "./driver.mjs";
 import { FAULTS, serve } from "./faults.mjs";
+import { crawlHostile } from "./hostile.mjs";
 
 // A debug build needs its time to draw and fold nine months.
 const DEMO_MS = 240_000;
@@ -36,8 +37,7 @@ async function proveChecks(browser) {
   }
 }
 
-async function crawlDemo(browser) {
-  const folder = mkdtempSync(join(tmpdir(), "longwatch-demo-"));
+async function crawlDemo(browser, folder) {
   const demo = spawn(resolve(process.env.LONGWATCH_BINARY), ["demo", "--listen", "127.0.0.1:0"], {
     cwd: folder,
     env: { ...process.env, TMPDIR: folder },
@@ -52,18 +52,19 @@ async function crawlDemo(browser) {
   } finally {
     demo.removeAllListeners("exit");
     demo.kill();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 
+const folder = mkdtempSync(join(tmpdir(), "longwatch-pages-"));
 const browser = await Browser.start();
-try {
-  await proveChecks(browser);
-  await crawlDemo(browser);
-} catch (error) {
-  tell("the browser tests ran to their end", [error.stack]);
-} finally {
-  await browser.stop();
+for (const part of [proveChecks, crawlDemo, (its, where) => crawlHostile(its, where, tell)]) {
+  try {
+    await part(browser, folder);
+  } catch (error) {
+    tell("the browser tests ran to their end", [error.stack]);
+  }
 }
+await browser.stop();
+rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 console.log(`\ntest result: ${failed ? "FAILED" : "ok"}. ${passed} passed; ${failed} failed`);
 process.exit(failed ? 1 : 0);
