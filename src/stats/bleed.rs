@@ -6,7 +6,8 @@
 //! [`super::change_point`] found, with [`RAMP`] runs to fit. Cannot tell a ramp from one step within its noise: then
 //! it stays a step with a range of places.
 
-use super::change_point::{Levels, SIDE, Split};
+use super::change_point::LEVEL_RUNS;
+use super::levels::{Levels, Split};
 use super::signal::Signal;
 
 /// Fewest runs over which a change may be spread to count as a ramp.
@@ -31,6 +32,24 @@ pub(super) enum Shape {
     Step(Split),
     /// The ramp, and by how much in z-like units it beats no change.
     Ramp(Ramp, f64),
+}
+
+impl Shape {
+    /// The first row of the change and the first row of the level after it.
+    pub(super) fn span(&self) -> (usize, usize) {
+        match self {
+            Shape::Step(split) => (split.at, split.at),
+            Shape::Ramp(ramp, _) => (ramp.start + 1, ramp.end),
+        }
+    }
+
+    /// Level after minus level before.
+    pub(super) fn shift(&self) -> f64 {
+        match self {
+            Shape::Step(split) => split.shift,
+            Shape::Ramp(ramp, _) => ramp.shift,
+        }
+    }
 }
 
 /// Prefix sums of the values and of place times value, from which a ramp's fit takes constant time.
@@ -85,7 +104,7 @@ impl Climb {
 
     /// The best ramp within `start..end`, coarse places first, then every place around the best.
     pub(super) fn best(&self, start: usize, end: usize) -> Option<Ramp> {
-        if end - start < RAMP + SIDE {
+        if end - start < RAMP + LEVEL_RUNS {
             return None;
         }
         let coarse = ((end - start) / 24).max(1);
@@ -227,7 +246,7 @@ fn ramp_gain(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use super::super::change_point::{splits, threshold};
+    use super::super::change_point::splits;
     use super::super::seeded::Seeded;
     use super::super::serial::Memory;
     use super::*;
@@ -241,11 +260,7 @@ mod tests {
             &times,
         );
         let levels = Levels::of(&signal, &Memory::fit(&signal.tame));
-        shapes(
-            &levels,
-            &Climb::of(&signal),
-            &splits(&levels, threshold(values.len())),
-        )
+        shapes(&levels, &Climb::of(&signal), &splits(&signal, &levels))
     }
 
     fn noisy(random: &mut Seeded, n: usize, level: impl Fn(f64) -> f64) -> Vec<f64> {

@@ -1,126 +1,57 @@
 //! Where the level of a stretch of runs changed.
 //!
 //! Source: seeded intervals (Kovács et al. 2023) with narrowest-over-threshold (Baranowski, Chen & Fryzlewicz 2019) on
-//! a CUSUM of winsorised values, each side with its own variance (Welch 1947) shrunk towards the stretch's, inflated by
-//! the long-run variance of [`super::serial`]; then backward elimination. Assumes levels that last. Smallest sample:
-//! [`SIDE`] runs on each side. Cannot see a shape: a ramp comes out as a staircase, which [`super::bleed`] reads.
+//! the winsorised CUSUM of [`super::levels`]; then backward elimination. Assumes levels that last. Smallest sample:
+//! [`LEVEL_RUNS`] runs on each side; a gross change at the newest end, [`GROSS_RUNS`]. Cannot see a shape: a ramp comes
+//! out as a staircase, which [`super::bleed`] reads.
 
-use super::serial::Memory;
-use super::signal::Signal;
+use super::levels::{Levels, Split};
+use super::signal::{Signal, median_of};
 
-/// Runs that a level needs on each side to be told from a pulse. A gross step meets the threshold with so many.
-pub const SIDE: usize = 4;
+/// Runs that a level needs on each side. Rank tests cannot tell five standard deviations with fewer either: the
+/// largest z of n new against many old runs is √(3n).
+pub const LEVEL_RUNS: usize = 7;
 
-/// The threshold of the largest CUSUM among `n` runs, in standard deviations, beyond which chance goes less than once
-/// in fifty years of daily runs. Found by simulation of white, lingering, heavy-tailed and two-level noise (see the tests); the
-/// growth is that of a maximum of correlated normal variables.
+/// Runs after which a gross change at the newest end is believed: three may be a bad machine, the fourth confirms.
+pub const GROSS_RUNS: usize = 4;
+
+/// How far the medians of a gross change are apart, in standard deviations of single runs.
+const GROSS: f64 = 6.0;
+
+/// So many of the runs before are asked whether they ever were where a gross change went.
+const GROSS_MEMORY: usize = 100;
+
+/// More than one in fifty there: then the series goes there at times, and more runs must tell.
+const GROSS_BEFORE: f64 = 0.02;
+
+/// A level that lasts at most so many runs and then goes back to where it was went away: no change, but a long pulse.
+const WENT_AWAY_RUNS: usize = 10;
+
+/// The threshold of the largest CUSUM among `n` runs, in standard deviations. Found by simulating white, lingering,
+/// heavy-tailed, two-level and ever rougher noise, replayed run by run, so that each year is 365 looks (see the tests);
+/// the growth is that of a maximum of correlated normal variables.
 pub fn threshold(n: usize) -> f64 {
-    (2.0 * (n.max(10) as f64).ln()).sqrt() + EXCESS
+    (2.0 * (n.max(FEWEST_LOOKS) as f64).ln()).sqrt() + EXCESS
 }
+
+/// A short series will be looked at as often as a long one was.
+const FEWEST_LOOKS: usize = 300;
 
 /// What the simulated maxima need beyond the asymptotic one.
-const EXCESS: f64 = 1.4;
+const EXCESS: f64 = 1.6;
 
-/// How many runs' worth of the whole stretch's variance is mixed into a side's own.
-const SHARED_RUNS: f64 = 20.0;
-
-/// A place where the level changes: the first run of the new level.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Split {
-    pub(super) at: usize,
-    /// Level after minus level before, on the scale of the tests.
-    pub(super) shift: f64,
-    /// The same in standard deviations of what chance does.
-    pub(super) z: f64,
-}
-
-/// Sums over a stretch, from which any two levels are compared at once.
-#[derive(Debug, Clone)]
-pub(super) struct Levels {
-    sum: Vec<f64>,
-    squares: Vec<f64>,
-    variance: f64,
-    /// Inflation of the variance of a mean, by number of runs.
-    inflation: Vec<f64>,
-}
-
-impl Levels {
-    pub(super) fn of(signal: &Signal, memory: &Memory) -> Self {
-        // Centred first: squares of logarithms of large numbers would cost digits.
-        let centre = signal.tame.first().copied().unwrap_or(0.0);
-        let running = |f: &dyn Fn(f64) -> f64| {
-            let mut total = 0.0;
-            std::iter::once(0.0)
-                .chain(signal.tame.iter().map(|x| {
-                    total += f(x - centre);
-                    total
-                }))
-                .collect()
-        };
-        let inflation = (0..=signal.tame.len())
-            .map(|n| memory.inflation(n))
-            .collect();
-        Self {
-            sum: running(&|x| x),
-            squares: running(&|x| x * x),
-            variance: memory.variance.max(f64::MIN_POSITIVE),
-            inflation,
-        }
-    }
-
-    /// How many runs there are.
-    pub(super) fn len(&self) -> usize {
-        self.sum.len() - 1
-    }
-
-    /// Mean of the runs from `start` up to `end`, less the stretch's first value.
-    pub(super) fn mean(&self, start: usize, end: usize) -> f64 {
-        (self.sum[end] - self.sum[start]) / (end - start) as f64
-    }
-
-    /// Sum of squared deviations from their mean.
-    pub(super) fn scatter(&self, start: usize, end: usize) -> f64 {
-        let n = (end - start) as f64;
-        (self.squares[end] - self.squares[start] - (self.sum[end] - self.sum[start]).powi(2) / n)
-            .max(0.0)
-    }
-
-    /// Variance of the mean of these runs.
-    pub(super) fn variance_of_mean(&self, start: usize, end: usize) -> f64 {
-        let n = (end - start) as f64;
-        let own =
-            (SHARED_RUNS * self.variance + self.scatter(start, end)) / (SHARED_RUNS + n - 1.0);
-        own * self.inflation[end - start] / n
-    }
-
-    /// Variance that one run adds to a sum over long stretches.
-    pub(super) fn long_run_variance(&self) -> f64 {
-        self.variance * self.inflation.last().copied().unwrap_or(1.0)
-    }
-
-    /// The change of level at `at` between `start` and `end`.
-    pub(super) fn split(&self, start: usize, at: usize, end: usize) -> Split {
-        let shift = self.mean(at, end) - self.mean(start, at);
-        let error = (self.variance_of_mean(start, at) + self.variance_of_mean(at, end)).sqrt();
-        Split {
-            at,
-            shift,
-            z: shift / error,
-        }
-    }
-
-    /// The strongest change between `start` and `end` with at least `side` runs on each side.
-    pub(super) fn strongest(&self, start: usize, end: usize, side: usize) -> Option<Split> {
-        (start + side..(end + 1).saturating_sub(side))
-            .map(|at| self.split(start, at, end))
-            .max_by(|a, b| a.z.abs().total_cmp(&b.z.abs()))
-    }
-}
-
-/// The changes of level of a stretch, oldest first, each beyond `threshold` against both of its neighbouring levels.
-pub(super) fn splits(levels: &Levels, threshold: f64) -> Vec<Split> {
-    let mut found = narrowest_over_threshold(levels, threshold);
-    settle(levels, &mut found, threshold)
+/// The changes of level of a stretch, oldest first, each beyond the threshold against both of its neighbouring levels.
+pub(super) fn splits(signal: &Signal, levels: &Levels) -> Vec<Split> {
+    let threshold = threshold(levels.len());
+    let mut places = narrowest_over_threshold(levels, threshold);
+    let mut found = settle(levels, &mut places, threshold);
+    drop_what_went_away(levels, &mut places, &mut found);
+    found.extend(gross_at_the_end(
+        signal,
+        levels,
+        found.last().map_or(0, |s| s.at),
+    ));
+    found
 }
 
 /// Narrowest-over-threshold on seeded intervals: the places alone, ascending.
@@ -128,10 +59,8 @@ fn narrowest_over_threshold(levels: &Levels, threshold: f64) -> Vec<usize> {
     let mut candidates: Vec<(usize, usize, usize)> = seeded_intervals(levels.len())
         .into_iter()
         .filter_map(|(start, end)| {
-            levels
-                .strongest(start, end, SIDE)
-                .filter(|s| s.z.abs() > threshold)
-                .map(|s| (start, end, s.at))
+            let best = levels.strongest(start, end, LEVEL_RUNS)?;
+            (best.z.abs() > threshold).then_some((start, end, best.at))
         })
         .collect();
     candidates.sort_by_key(|(start, end, _)| (end - start, *start));
@@ -145,11 +74,11 @@ fn narrowest_over_threshold(levels: &Levels, threshold: f64) -> Vec<usize> {
     places
 }
 
-/// Intervals of lengths n, n/√2, n/2 …, each length shifted by half of itself, down to twice [`SIDE`].
+/// Intervals of lengths n, n/√2, n/2 …, each length shifted by half of itself, down to twice [`LEVEL_RUNS`].
 fn seeded_intervals(n: usize) -> Vec<(usize, usize)> {
     let mut intervals = Vec::new();
     let mut length = n as f64;
-    while length >= 2.0 * SIDE as f64 && length >= 2.0 {
+    while length >= 2.0 * LEVEL_RUNS as f64 && length >= 2.0 {
         let count = 2 * (n as f64 / length).ceil() as usize - 1;
         let step = if count > 1 {
             (n as f64 - length) / (count - 1) as f64
@@ -166,25 +95,15 @@ fn seeded_intervals(n: usize) -> Vec<(usize, usize)> {
 }
 
 /// Moves each place to the strongest one between its neighbours, drops the weakest while it is below the threshold.
-pub(super) fn settle(levels: &Levels, places: &mut Vec<usize>, threshold: f64) -> Vec<Split> {
+fn settle(levels: &Levels, places: &mut Vec<usize>, threshold: f64) -> Vec<Split> {
     loop {
         for i in 0..places.len() {
-            let start = i.checked_sub(1).map_or(0, |p| places[p]);
-            let end = places.get(i + 1).copied().unwrap_or(levels.len());
-            if let Some(best) = levels.strongest(start, end, SIDE) {
+            let (start, end) = neighbours(places, i, levels.len());
+            if let Some(best) = levels.strongest(start, end, LEVEL_RUNS) {
                 places[i] = best.at;
             }
         }
-        let splits: Vec<Split> = (0..places.len())
-            .map(|i| {
-                let start = i.checked_sub(1).map_or(0, |p| places[p]);
-                levels.split(
-                    start,
-                    places[i],
-                    places.get(i + 1).copied().unwrap_or(levels.len()),
-                )
-            })
-            .collect();
+        let splits = compared(levels, places);
         let weakest = splits
             .iter()
             .enumerate()
@@ -198,31 +117,66 @@ pub(super) fn settle(levels: &Levels, places: &mut Vec<usize>, threshold: f64) -
     }
 }
 
-/// The places at which the change may as well be: those whose likelihood is within what one location parameter makes
-/// up by chance (a drop of 6 in z², about 95 of 100 cases for a step of two standard deviations).
-pub(super) fn location_range(
-    levels: &Levels,
-    start: usize,
-    at: usize,
-    end: usize,
-) -> (usize, usize) {
-    let best = levels.split(start, at, end).z.powi(2);
-    let likely = |place: usize| best - levels.split(start, place, end).z.powi(2) <= 6.0;
-    let lower = (start + SIDE..at)
+fn neighbours(places: &[usize], i: usize, n: usize) -> (usize, usize) {
+    let start = i.checked_sub(1).map_or(0, |p| places[p]);
+    (start, places.get(i + 1).copied().unwrap_or(n))
+}
+
+fn compared(levels: &Levels, places: &[usize]) -> Vec<Split> {
+    (0..places.len())
+        .map(|i| {
+            let (start, end) = neighbours(places, i, levels.len());
+            levels.split(start, places[i], end)
+        })
+        .collect()
+}
+
+/// Takes out pairs of changes that are a pulse: the level came back soon, to within a third of the way it went.
+fn drop_what_went_away(levels: &Levels, places: &mut Vec<usize>, found: &mut Vec<Split>) {
+    let pulse = |pair: &[Split]| {
+        let [up, down] = pair else { return false };
+        down.at - up.at <= WENT_AWAY_RUNS && (up.shift + down.shift).abs() < up.shift.abs() / 3.0
+    };
+    while let Some(i) = found.windows(2).position(pulse) {
+        places.drain(i..i + 2);
+        *found = compared(levels, places);
+    }
+}
+
+/// A change at the newest end that is too large to wait for [`LEVEL_RUNS`]: all new runs lie beyond the middle between
+/// both levels, the levels are [`GROSS`] apart, and the series was hardly ever there before.
+fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) -> Option<Split> {
+    let n = levels.len();
+    let sd = signal.sd.max(levels.standard_deviation());
+    (GROSS_RUNS..LEVEL_RUNS)
         .rev()
-        .take_while(|p| likely(*p))
-        .last()
-        .unwrap_or(at);
-    let upper = (at + 1..(end + 1).saturating_sub(SIDE))
-        .take_while(|p| likely(*p))
-        .last()
-        .unwrap_or(at);
-    (lower, upper)
+        .filter_map(|runs| n.checked_sub(runs))
+        .find_map(|at| {
+            let start = last.max(at.saturating_sub(GROSS_MEMORY));
+            if at < start + LEVEL_RUNS {
+                return None;
+            }
+            let (old, new) = (&signal.plain[start..at], &signal.plain[at..]);
+            let (from, to) = (median_of(&mut old.to_vec()), median_of(&mut new.to_vec()));
+            let (middle, shift) = (f64::midpoint(from, to), to - from);
+            let beyond = |x: &&f64| (**x - middle).signum() == shift.signum();
+            let before = &signal.plain[at.saturating_sub(GROSS_MEMORY)..at];
+            let gross = shift.abs() > GROSS * sd
+                && new.iter().all(|x| beyond(&x))
+                && before.iter().filter(beyond).count() as f64
+                    <= GROSS_BEFORE * before.len() as f64;
+            gross.then(|| Split {
+                at,
+                shift,
+                z: shift / levels.error(start, at, n),
+            })
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::seeded::Seeded;
+    use super::super::serial::Memory;
     use super::*;
 
     fn found(values: &[f64]) -> Vec<Split> {
@@ -230,8 +184,7 @@ mod tests {
             .map(|d| d * 86_400_000_000)
             .collect();
         let signal = Signal::of(&values.iter().map(|x| x.exp()).collect::<Vec<_>>(), &times);
-        let levels = Levels::of(&signal, &Memory::fit(&signal.tame));
-        splits(&levels, threshold(values.len()))
+        splits(&signal, &Levels::of(&signal, &Memory::fit(&signal.tame)))
     }
 
     fn stepped(random: &mut Seeded, n: usize, at: usize, step: f64) -> Vec<f64> {

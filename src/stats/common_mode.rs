@@ -5,9 +5,11 @@
 //! no single release makes most series of a machine worse at once. Smallest sample: [`MEMBERS`] series that each have
 //! four runs on both sides. Cannot tell such a release from a new kernel: it says epoch, and shows by how much.
 
-use super::change_point::{SIDE, Split};
+use super::change_point::GROSS_RUNS;
 use super::epoch::{Boundary, Cause};
-use super::judge::{Change, Row, Settings, Stretch, judge};
+use super::judge::{Change, Row, Settings, judge};
+use super::levels::Split;
+use super::stretch::Stretch;
 
 /// Fewest series that may speak for their testbed.
 pub const MEMBERS: usize = 3;
@@ -67,7 +69,7 @@ pub fn shared_shifts(members: &[Member<'_>]) -> Vec<i64> {
     }
     let mut candidates: Vec<i64> = asked
         .iter()
-        .flat_map(|a| a.splits.iter().map(|s| a.times[s.at]))
+        .flat_map(|a| a.stretch.splits.iter().map(|s| a.times[s.at]))
         .collect();
     candidates.sort_unstable();
     candidates.dedup();
@@ -96,16 +98,13 @@ pub fn shared_shifts(members: &[Member<'_>]) -> Vec<i64> {
 struct Asked<'a> {
     times: Vec<i64>,
     stretch: Stretch<'a>,
-    splits: Vec<Split>,
 }
 
 impl<'a> Asked<'a> {
     fn of(member: &Member<'a>) -> Option<Self> {
         let stretch = Stretch::of(&member.rows)?;
-        let splits = stretch.splits();
         Some(Self {
             times: stretch.times_us(),
-            splits,
             stretch,
         })
     }
@@ -119,6 +118,7 @@ impl<'a> Asked<'a> {
         let (place, n) = (self.place(time_us), self.times.len());
         let clear = |s: &&Split| s.at.abs_diff(place) > APART;
         let before = self
+            .stretch
             .splits
             .iter()
             .filter(clear)
@@ -127,6 +127,7 @@ impl<'a> Asked<'a> {
             .unwrap_or(0)
             .max(place.saturating_sub(REACH));
         let after = self
+            .stretch
             .splits
             .iter()
             .filter(clear)
@@ -134,7 +135,7 @@ impl<'a> Asked<'a> {
             .find(|at| *at > place)
             .unwrap_or(n)
             .min(place + REACH);
-        let allowed = (before + SIDE)..(after + 1).saturating_sub(SIDE);
+        let allowed = (before + GROSS_RUNS)..(after + 1).saturating_sub(GROSS_RUNS);
         (place.saturating_sub(1)..=place + 1)
             .filter(|at| allowed.contains(at))
             .map(|at| self.stretch.levels.split(before, at, after).z)

@@ -9,9 +9,14 @@ use super::tails::f_above;
 /// Half the window of the running median: a level that lasts six runs is a level, five are a pulse.
 const HALF_WINDOW: usize = 5;
 
-/// How far a point may stand off the running median, in standard deviations. Huber's 1.345 costs 5 % of efficiency on
-/// normal noise, 2.5 costs 1 %, and four points at it are what a step of any size needs to be believed.
+/// How far a point may stand off the running median, in standard deviations: costs 1 % of efficiency on normal noise.
 const REACH: f64 = 2.5;
+
+/// Rows before and after over which the noise of a place is taken.
+const NEAR: usize = 20;
+
+/// How far a point counts towards the noise, in standard deviations.
+const NOISE_REACH: f64 = 4.0;
 
 /// A weekday pattern is removed when chance alone would show one as strong this rarely.
 const WEEKDAY_CHANCE: f64 = 1e-4;
@@ -28,6 +33,8 @@ pub(super) struct Signal {
     pub(super) plain: Vec<f64>,
     /// The same with wild points drawn in.
     pub(super) tame: Vec<f64>,
+    /// How much larger the variance around each row is than what is usual in the stretch.
+    pub(super) roughness: Vec<f64>,
     /// Standard deviation of the noise about the running median.
     pub(super) sd: f64,
     /// Whether the scale is logarithmic.
@@ -53,14 +60,21 @@ impl Signal {
             .map(|(x, m)| (x - m).abs())
             .collect();
         let sd = scale_of(&mut off);
+        let roughness = roughness(&plain, &middle, sd);
+        let drawn_in = |((x, m), r): ((&f64, &f64), &f64)| {
+            let reach = REACH * sd * r.sqrt();
+            m + (x - m).clamp(-reach, reach)
+        };
         let tame = plain
             .iter()
             .zip(&middle)
-            .map(|(x, m)| m + (x - m).clamp(-REACH * sd, REACH * sd))
+            .zip(&roughness)
+            .map(drawn_in)
             .collect();
         Self {
             plain,
             tame,
+            roughness,
             sd,
             log,
         }
@@ -115,6 +129,29 @@ fn running_median(values: &[f64]) -> Vec<f64> {
             median_of(&mut near)
         })
         .collect()
+}
+
+/// The mean square off the running median around each row, over what is usual; a quarter at least, since a few quiet
+/// rows prove little.
+fn roughness(plain: &[f64], middle: &[f64], sd: f64) -> Vec<f64> {
+    let limit = NOISE_REACH * sd;
+    let mut total = 0.0;
+    let squares = plain.iter().zip(middle).map(|(x, m)| {
+        total += (x - m).clamp(-limit, limit).powi(2);
+        total
+    });
+    let sums: Vec<f64> = std::iter::once(0.0).chain(squares).collect();
+    let n = plain.len();
+    let around = |i: usize| {
+        let (start, end) = (i.saturating_sub(NEAR), (i + NEAR + 1).min(n));
+        (sums[end] - sums[start]) / (end - start) as f64
+    };
+    let local: Vec<f64> = (0..n).map(around).collect();
+    let usual = median_of(&mut local.clone());
+    if usual <= 0.0 {
+        return vec![1.0; n];
+    }
+    local.iter().map(|x| (x / usual).max(0.25)).collect()
 }
 
 fn weekday(time_us: i64) -> usize {

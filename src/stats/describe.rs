@@ -1,0 +1,192 @@
+//! A step or a ramp as a change with its range, its confidence and its reason in plain words.
+//!
+//! Source: medians of the levels on both sides, with the errors of [`super::levels`]; likelihood for the range of
+//! places. Assumes shapes of one stretch, in order. Smallest sample: what found the shape. Cannot see whose fault it is.
+
+use super::bleed::{Ramp, Shape};
+use super::judge::{Change, Kind, LEVEL_ROWS, Settings};
+use super::levels::location_range;
+use super::signal::median_of;
+use super::stretch::Stretch;
+use super::tails::{normal_at_most, normal_quantile};
+use super::wording;
+use super::{CONFIDENCE, Direction, Interval};
+
+/// A change smaller than this share of the noise of single runs is nobody's regression, however many runs prove it.
+const NOISE_SHARE: f64 = 0.5;
+
+impl Stretch<'_> {
+    /// What this stretch did, oldest first, without what is too small to matter.
+    pub(super) fn changes(&self, settings: &Settings) -> Vec<Change> {
+        let spans: Vec<(usize, usize)> = self.shapes.iter().map(Shape::span).collect();
+        let described = self.shapes.iter().enumerate().filter_map(|(i, shape)| {
+            // A ramp's ends may reach into its neighbour's level: each side keeps at least one row.
+            let from = i
+                .checked_sub(1)
+                .map_or(0, |p| spans[p].1)
+                .min(spans[i].0 - 1);
+            let to = spans
+                .get(i + 1)
+                .map_or(self.rows.len(), |next| next.0)
+                .max(spans[i].1 + 1);
+            self.describe(shape, from, to, settings)
+        });
+        described.collect()
+    }
+
+    /// A shape as a change, between the level that begins at `from` and the one that ends at `to`; none where it is
+    /// too small to matter.
+    fn describe(
+        &self,
+        shape: &Shape,
+        from: usize,
+        to: usize,
+        settings: &Settings,
+    ) -> Option<Change> {
+        let (first, last) = shape.span();
+        let (shift, half, old) = self.shift(shape, from, to);
+        let effect = Interval {
+            value: shift,
+            lower: shift - half,
+            upper: shift + half,
+        };
+        let effect = Interval {
+            value: self.signal.percent(old, effect.value),
+            lower: self.signal.percent(old, effect.lower),
+            upper: self.signal.percent(old, effect.upper),
+        };
+        if effect.value.abs() < settings.minimum_pct || shift.abs() < NOISE_SHARE * self.signal.sd {
+            return None;
+        }
+        let (lo, hi, z) = match shape {
+            Shape::Step(split) => {
+                let (lo, hi) = location_range(&self.levels, from, split.at, to);
+                (lo, hi, split.z.abs())
+            }
+            Shape::Ramp(ramp, z) => {
+                let (lo, hi) = onset_range(ramp, shift, self.levels.long_run_variance(), from);
+                (lo, hi, *z)
+            }
+        };
+        let releases = self.releases(first, last);
+        let slope = matches!(shape, Shape::Ramp(..)).then(|| effect.value / releases.max(1) as f64);
+        let kind = kind_of(shape, effect.value, settings.direction);
+        let confidence = 1.0 - (2.0 * normal_at_most(-z) * self.rows.len() as f64).min(1.0);
+        let reason = self.reason(
+            first,
+            (lo, hi),
+            slope,
+            releases,
+            &effect,
+            settings.direction,
+        );
+        let place = |i: usize| self.places[i.min(self.places.len() - 1)];
+        Some(Change {
+            kind,
+            index: place(first),
+            onset_lo: place(lo),
+            onset_hi: place(hi),
+            end: place(last),
+            effect_pct: effect,
+            confidence,
+            slope_pct_per_release: slope,
+            releases,
+            reason,
+        })
+    }
+
+    /// Shift on the scale of the tests, half its range, and the level before. Steps by medians of the plain values,
+    /// which wild points do not move and drawing-in does not shorten.
+    fn shift(&self, shape: &Shape, from: usize, to: usize) -> (f64, f64, f64) {
+        let (first, last) = shape.span();
+        let before = from.max(first.saturating_sub(LEVEL_ROWS))..first;
+        let after = last.min(to - 1)..to.min(last + LEVEL_ROWS);
+        let error = (self.levels.variance_of_mean(before.start, before.end)
+            + self.levels.variance_of_mean(after.start, after.end))
+        .sqrt();
+        let half = normal_quantile(0.5 + CONFIDENCE / 2.0) * error;
+        let level =
+            |range: std::ops::Range<usize>| median_of(&mut self.signal.plain[range].to_vec());
+        let old = level(before);
+        match shape {
+            Shape::Step(_) => (level(after) - old, half, old),
+            Shape::Ramp(ramp, _) => (ramp.shift, half.min(ramp.shift.abs()), old),
+        }
+    }
+
+    /// How many releases lie from the one of row `first` to the one of row `last`, both counted.
+    fn releases(&self, first: usize, last: usize) -> usize {
+        1 + self.rows[first..=last.min(self.rows.len() - 1)]
+            .windows(2)
+            .filter(|w| w[0].release != w[1].release)
+            .count()
+    }
+
+    fn reason(
+        &self,
+        first: usize,
+        range: (usize, usize),
+        slope: Option<f64>,
+        releases: usize,
+        effect: &Interval,
+        direction: Direction,
+    ) -> String {
+        let name = |i: usize| self.rows[i].release;
+        let whole = wording::change(effect);
+        let noise = wording::percent(round_to_tenths(100.0 * self.signal.sd));
+        if let Some(slope) = slope {
+            let each = wording::signed_percent(slope, slope.abs() / 4.0);
+            return format!(
+                "since {}, {releases} releases, {each} each, {whole} in all; no single release exceeded the noise of ±{noise}",
+                name(first)
+            );
+        }
+        let (earliest, latest) = (name(range.0), name(range.1));
+        let with = if earliest == latest {
+            format!("with {}", name(first))
+        } else {
+            format!("with one of {earliest} to {latest}")
+        };
+        let word = match (direction, effect.value > 0.0) {
+            (Direction::Unknown, _) => "changed",
+            (Direction::Lower, true) | (Direction::Higher, false) => "worse",
+            _ => "better",
+        };
+        format!("{word} {with}: {whole}, at a noise of ±{noise} between runs")
+    }
+}
+
+fn round_to_tenths(percent: f64) -> f64 {
+    if percent >= 0.1 {
+        (10.0 * percent).round() / 10.0
+    } else {
+        (100.0 * percent).round() / 100.0
+    }
+}
+
+fn kind_of(shape: &Shape, effect: f64, direction: Direction) -> Kind {
+    let better = match direction {
+        Direction::Lower => effect < 0.0,
+        Direction::Higher => effect > 0.0,
+        Direction::Unknown => false,
+    };
+    match shape {
+        _ if better => Kind::Improvement,
+        Shape::Step(_) => Kind::Step,
+        Shape::Ramp(..) => Kind::Bleed,
+    }
+}
+
+/// Where a ramp may have begun: its kink is known to about (the noise over the slope, squared, times twelve) cubed
+/// root of runs (the information of a kink's place in a straight climb), two such errors each way.
+fn onset_range(ramp: &Ramp, shift: f64, variance: f64, from: usize) -> (usize, usize) {
+    let width = (ramp.end - ramp.start) as f64;
+    let slope = shift.abs() / width;
+    let error = 2.0 * (4.0 * variance / (slope * slope * width)).sqrt();
+    let first = ramp.start + 1;
+    let reach = error.ceil().min(width) as usize;
+    (
+        first.saturating_sub(reach).max(from),
+        (first + reach).min(ramp.end),
+    )
+}

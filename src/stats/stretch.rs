@@ -1,0 +1,124 @@
+//! One epoch's stretch of a series, read: its noise, its levels, its steps and ramps.
+//!
+//! Source: iteration between segmentation and noise, since a step looks like memory until it is taken out (as in
+//! DeCAFS, Romano et al. 2022). It begins with the larger noise, so that nothing is taken out that lingering noise may
+//! have made. Assumes rows of one epoch in release order. Smallest sample: twice [`LEVEL_RUNS`], or with a gross change
+//! fewer. Cannot see other stretches.
+
+use super::bleed::{Climb, Shape, shapes};
+use super::change_point::{GROSS_RUNS, LEVEL_RUNS, splits, threshold};
+use super::judge::Row;
+use super::levels::{Levels, Split};
+use super::serial::Memory;
+use super::signal::Signal;
+
+/// How often the noise is taken anew from what the changes leave over; more hardly ever moves anything.
+const REFITS: usize = 3;
+
+/// A refit that lowers the noise of long means by less than this is not worth another search.
+const WORTH: f64 = 0.9;
+
+/// How far beyond the threshold a change must stand that explains its own noise away.
+const STRICTER: f64 = 2.0;
+
+/// A stretch, ready to be asked.
+pub(super) struct Stretch<'a> {
+    pub(super) rows: Vec<Row<'a>>,
+    /// Where each of them stands among all rows of the stretch.
+    pub(super) places: Vec<usize>,
+    pub(super) signal: Signal,
+    pub(super) levels: Levels,
+    pub(super) splits: Vec<Split>,
+    pub(super) shapes: Vec<Shape>,
+}
+
+impl<'a> Stretch<'a> {
+    /// None where there are too few rows for any change.
+    pub(super) fn of(rows: &[Row<'a>]) -> Option<Self> {
+        let places: Vec<usize> = (0..rows.len())
+            .filter(|i| rows[*i].value.is_finite())
+            .collect();
+        let rows: Vec<Row<'a>> = places.iter().map(|i| rows[*i]).collect();
+        if rows.len() < LEVEL_RUNS + GROSS_RUNS {
+            return None;
+        }
+        let values: Vec<f64> = rows.iter().map(|r| r.value).collect();
+        let times: Vec<i64> = rows.iter().map(|r| r.time_us).collect();
+        let signal = Signal::of(&values, &times);
+        let (levels, splits, shapes) = read(&signal);
+        Some(Self {
+            rows,
+            places,
+            signal,
+            levels,
+            splits,
+            shapes,
+        })
+    }
+
+    /// When its rows were measured.
+    pub(super) fn times_us(&self) -> Vec<i64> {
+        self.rows.iter().map(|r| r.time_us).collect()
+    }
+}
+
+/// Levels, steps and shapes, with the noise that they leave over.
+fn read(signal: &Signal) -> (Levels, Vec<Split>, Vec<Shape>) {
+    let climb = Climb::of(signal);
+    let mut levels = Levels::of(signal, &Memory::fit(&signal.tame));
+    let mut found = splits(signal, &levels);
+    let mut read = shapes(&levels, &climb, &found);
+    for _ in 0..REFITS {
+        let left_over = if read.is_empty() {
+            without_strongest(signal, &levels)
+        } else {
+            Some(without(signal, &levels, &read))
+        };
+        let Some(left_over) = left_over else { break };
+        let refit = Levels::of(signal, &Memory::fit(&left_over));
+        if refit.long_run_variance() > WORTH * levels.long_run_variance() {
+            break;
+        }
+        let again = splits(signal, &refit);
+        if again.is_empty() {
+            break;
+        }
+        levels = refit;
+        read = shapes(&levels, &climb, &again);
+        found = again;
+    }
+    (levels, found, read)
+}
+
+/// What is left of the values when the strongest change is taken out, if it stands out clearly from what is left.
+fn without_strongest(signal: &Signal, levels: &Levels) -> Option<Vec<f64>> {
+    let n = levels.len();
+    let best = levels.strongest(0, n, LEVEL_RUNS)?;
+    let left_over = without(signal, levels, &[Shape::Step(best)]);
+    let refit = Levels::of(signal, &Memory::fit(&left_over));
+    let z = refit.split(0, best.at, n).z.abs();
+    (z > threshold(n) + STRICTER).then_some(left_over)
+}
+
+/// The values less the levels and ramps that the shapes describe.
+fn without(signal: &Signal, levels: &Levels, shapes: &[Shape]) -> Vec<f64> {
+    let n = levels.len();
+    let mut left_over = signal.tame.clone();
+    let (mut start, mut level) = (0, 0.0);
+    for i in 0..=shapes.len() {
+        let (first, last) = shapes.get(i).map_or((n, n), Shape::span);
+        let end = first.max(start);
+        if end > start {
+            level = levels.mean(start, end);
+        }
+        left_over[start..end].iter_mut().for_each(|x| *x -= level);
+        let Some(shape) = shapes.get(i) else { break };
+        let climb = shape.shift() / (last + 1 - first) as f64;
+        start = last.clamp(end, n);
+        for (k, x) in left_over[end..start].iter_mut().enumerate() {
+            *x -= level + climb * (k + 1) as f64;
+        }
+        level += shape.shift();
+    }
+    left_over
+}
