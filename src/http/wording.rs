@@ -6,5 +6,6 @@ pub mod names;
 pub mod number;
 pub mod quantity;
 pub mod state;
+pub mod trend;
 pub mod unit;
 pub mod verdict;

@@ -159,6 +159,26 @@ pub fn month_name(month: i8) -> &'static str {
     MONTHS.get(index).copied().unwrap_or("")
 }
 
+/// The long English name of an instant's month: "March".
+pub fn month_word(at_us: i64) -> &'static str {
+    const WORDS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let index = usize::try_from(civil(at_us).month() - 1).unwrap_or(0);
+    WORDS.get(index).copied().unwrap_or("")
+}
+
 /// The UTC date and time of an instant; instants beyond the calendar are cut to its ends.
 pub fn civil(at_us: i64) -> DateTime {
     let timestamp = Timestamp::from_microsecond(at_us).unwrap_or(if at_us < 0 {

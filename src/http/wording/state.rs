@@ -237,6 +237,19 @@ impl Life {
     }
 }
 
+/// What a budget's enforcement does, and what it will do: "tracks now, gates from 1 Feb".
+pub fn enforcement(now: &str, rises: Option<(&str, String)>) -> String {
+    let does = |enforcement: &str| match enforcement {
+        "track" => "tracks",
+        "verify" => "gates",
+        _ => "observes",
+    };
+    match rises {
+        Some((next, day)) => format!("{} now, {} from {day}", does(now), does(next)),
+        None => does(now).to_owned(),
+    }
+}
+
 /// How sure a confidence between 0 and 1 lets us speak.
 pub fn how_sure(confidence: f64) -> &'static str {
     match confidence {
@@ -325,6 +338,15 @@ mod tests {
         }
         assert_eq!(Life::from_stored("false_alarm"), Some(Life::FalseAlarm));
         assert_eq!(Answer::from_stored("maybe"), None);
+    }
+
+    #[test]
+    fn enforcement_says_what_it_does_and_will_do() {
+        assert_eq!(
+            enforcement("track", Some(("verify", "1 Feb".into()))),
+            "tracks now, gates from 1 Feb"
+        );
+        assert_eq!(enforcement("observe", None), "observes");
     }
 
     #[test]
