@@ -10,8 +10,8 @@ use super::random::Noise;
 use super::releases::{DAY_US, HISTORY_DAYS, HOUR_US, Release, SECOND_US};
 use super::story::{self, Level};
 
-/// A release serves page views an hour after it was built.
-const ROLLOUT_US: i64 = HOUR_US;
+/// The hurried ones of the last day serve an hour after they were built.
+const HURRIED_US: i64 = HOUR_US;
 /// The service keeps field windows by the hour for so long.
 const HOURLY_DAYS: i64 = 8;
 /// Spread of the logarithm of one page view's value.
@@ -102,7 +102,7 @@ impl Stretch {
 
 /// All stretches from the first release to `now_us`, in order.
 pub(super) fn stretches(releases: &[Release], now_us: i64) -> Vec<Stretch> {
-    let served: Vec<i64> = releases.iter().map(|r| r.time_us + ROLLOUT_US).collect();
+    let served: Vec<i64> = releases.iter().map(|r| live_us(r, now_us)).collect();
     let Some(&start) = served.first() else {
         return Vec::new();
     };
@@ -136,9 +136,17 @@ pub(super) fn stretches(releases: &[Release], now_us: i64) -> Vec<Stretch> {
 pub(super) const FLOWS: [&str; 3] = ["Checkout", "Search", "Product page"];
 
 /// From when on page views are measured with the newer library.
-pub(super) fn epoch_us(releases: &[Release]) -> i64 {
+pub(super) fn epoch_us(releases: &[Release], now_us: i64) -> i64 {
     let first = releases.get(story::FIELD_EPOCH);
-    first.map_or(0, |release| release.time_us + ROLLOUT_US)
+    first.map_or(now_us, |release| live_us(release, now_us))
+}
+
+/// From when on a release serves page views: a weekly one goes live at the next midnight, so that a day has one release.
+fn live_us(release: &Release, now_us: i64) -> i64 {
+    if now_us - release.time_us <= DAY_US {
+        return release.time_us + HURRIED_US;
+    }
+    (release.time_us.div_euclid(DAY_US) + 1) * DAY_US
 }
 
 /// When the search's beacon fell silent.

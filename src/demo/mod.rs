@@ -123,7 +123,7 @@ impl Shop {
                     .map(|s| (s.arrives_us(), Expected::Stretch(s))),
             )
             .collect();
-        let measured_anew_us = field::epoch_us(&self.releases);
+        let measured_anew_us = field::epoch_us(&self.releases, self.now_us);
         plan.extend(field::FLOWS.map(|flow| (measured_anew_us, Expected::Epoch(flow))));
         plan.sort_by_key(|(time_us, _)| *time_us);
         plan
@@ -138,7 +138,7 @@ impl Shop {
                 return Some(Arrival::Epoch(Epoch {
                     flow,
                     source: Source::Rum,
-                    time_us: field::epoch_us(&self.releases),
+                    time_us: field::epoch_us(&self.releases, self.now_us),
                     kind: "harness",
                     reason: "beacon with web-vitals 6, was 5",
                 }));
