@@ -163,6 +163,12 @@ impl ParseError {
         })
     }
 
+    /// The same with its line in the file, where it was found within one line.
+    pub fn on_line(mut self, line: usize) -> Self {
+        self.place.get_or_insert_default().line = Some(line as u64);
+        self
+    }
+
     /// The same at a line, counted from 1.
     pub fn at_line(self, line: usize) -> Self {
         self.at(Place {

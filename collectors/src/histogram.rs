@@ -74,7 +74,8 @@ impl Histogram {
         Ok(())
     }
 
-    /// A histogram of all values at once: one sort of bucket indexes, for thousands of values.
+    /// A histogram of all values at once, for thousands of values: their bucket indexes are counted in a table over the
+    /// range that they span, or sorted where they lie too far apart for that.
     pub fn from_values(values: impl IntoIterator<Item = u64>) -> Result<Self, HistogramError> {
         let mut indexes = Vec::new();
         for value in values {
@@ -83,12 +84,23 @@ impl Histogram {
             }
             indexes.push(index_of(value));
         }
-        indexes.sort_unstable();
+        let lowest = indexes.iter().copied().min().unwrap_or(0);
+        let span = (indexes.iter().copied().max().unwrap_or(0) - lowest) as usize + 1;
         let mut counts: Vec<(u32, u64)> = Vec::new();
-        for &index in &indexes {
-            match counts.last_mut() {
-                Some(last) if last.0 == index => last.1 += 1,
-                _ => counts.push((index, 1)),
+        if span <= indexes.len() {
+            let mut table = vec![0u64; span];
+            for &index in &indexes {
+                table[(index - lowest) as usize] += 1;
+            }
+            let held = (lowest..).zip(table).filter(|&(_, n)| n > 0);
+            counts.extend(held);
+        } else {
+            indexes.sort_unstable();
+            for &index in &indexes {
+                match counts.last_mut() {
+                    Some(last) if last.0 == index => last.1 += 1,
+                    _ => counts.push((index, 1)),
+                }
             }
         }
         counts.shrink_to_fit();

@@ -7,6 +7,7 @@ use std::io::Read;
 use serde_json::Value;
 
 use crate::error::{ErrorKind, ParseError};
+use crate::longwatch::{self, Document};
 use crate::{json, limits};
 
 /// A readable file.
@@ -25,6 +26,8 @@ pub(crate) struct Input<'a> {
 pub(crate) enum Shape {
     /// One JSON document.
     Json(Value),
+    /// Our own JSON document, which is read without building a tree.
+    Own(Document),
     /// Lines of JSON; the first of them.
     Lines(Value),
     /// A binary HdrHistogram payload.
@@ -112,10 +115,7 @@ impl<'a> Input<'a> {
     pub(crate) fn records(&self) -> impl Iterator<Item = Result<(usize, Value), ParseError>> + '_ {
         self.lines().map(|line| {
             let (number, text) = line?;
-            let value = json::parse(text).map_err(|mut error| {
-                error.place.get_or_insert_default().line = Some(number as u64);
-                error
-            })?;
+            let value = json::parse(text).map_err(|error| error.on_line(number))?;
             Ok((number, value))
         })
     }
@@ -185,15 +185,23 @@ fn decode<'a>(
         .hint("let the tool write its text or JSON output"));
     }
     let text = match bytes {
-        Cow::Borrowed(b) => String::from_utf8_lossy(b),
+        // Checking is several times quicker than looking for what to replace.
+        Cow::Borrowed(b) => {
+            str::from_utf8(b).map_or_else(|_| String::from_utf8_lossy(b), Cow::Borrowed)
+        }
         Cow::Owned(b) => match String::from_utf8(b) {
-            Ok(text) => Cow::Owned(text),
+            Ok(text) => return not_blank(Cow::Owned(text)),
             Err(error) => Cow::Owned(String::from_utf8_lossy(error.as_bytes()).into_owned()),
         },
     };
-    if text.contains(char::REPLACEMENT_CHARACTER) {
+    // What was borrowed whole was UTF-8 already.
+    if matches!(text, Cow::Owned(_)) {
         warnings.push("bytes that are no UTF-8 were replaced".into());
     }
+    not_blank(text)
+}
+
+fn not_blank(text: Cow<'_, str>) -> Result<Cow<'_, str>, ParseError> {
     if text.trim().is_empty() {
         let error = ParseError::new(
             ErrorKind::EmptyFile,
@@ -217,6 +225,10 @@ fn recognise(text: &str) -> Result<Shape, ParseError> {
         && let Some(value) = json::parse(first).ok().filter(Value::is_object)
     {
         return Ok(Shape::Lines(value));
+    }
+    json::check_limits(text)?;
+    if let Some(document) = longwatch::document(start) {
+        return Ok(Shape::Own(document));
     }
     match json::parse(text) {
         Ok(value) => Ok(Shape::Json(value)),
@@ -273,6 +285,19 @@ mod tests {
         let whole = gzip(&b"some text ".repeat(100));
         assert_eq!(kind(&whole[..whole.len() - 9]), ErrorKind::CorruptGzip);
         assert_eq!(kind(&gzip(&vec![b' '; 3 << 20])), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_replaced_and_that_is_said() {
+        let input = Input::read(b"name \xff").unwrap();
+        assert_eq!((&*input.text, input.warnings.len()), ("name \u{fffd}", 1));
+        assert!(
+            Input::read("name \u{fffd}".as_bytes())
+                .unwrap()
+                .warnings
+                .is_empty()
+        );
+        assert_eq!(Input::read(&gzip(b"name \xff")).unwrap().warnings.len(), 1);
     }
 
     #[test]

@@ -7,6 +7,12 @@ use serde_json::Value;
 use crate::error::{ErrorKind, ParseError, Place};
 use crate::limits;
 
+/// A document, or what can be made of it, within the limits.
+pub(crate) fn parse_as<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ParseError> {
+    check_limits(text)?;
+    serde_json::from_str(text).map_err(|e| invalid(&e))
+}
+
 /// A whole document. Depth, strings, keys and the number of values are checked before anything is built.
 pub(crate) fn parse(text: &str) -> Result<Value, ParseError> {
     check_limits(text)?;
@@ -40,7 +46,20 @@ fn invalid(error: &serde_json::Error) -> ParseError {
     }
 }
 
-fn check_limits(text: &str) -> Result<(), ParseError> {
+/// Bytes that may open, close or part something; most are none of these.
+static STRUCTURAL: [bool; 256] = {
+    let mut structural = [false; 256];
+    let bytes = b"\"{}[]:,";
+    let mut at = 0;
+    while at < bytes.len() {
+        structural[bytes[at] as usize] = true;
+        at += 1;
+    }
+    structural
+};
+
+/// Refuses what is nested too deeply or too large, with its place, before anything is built.
+pub(crate) fn check_limits(text: &str) -> Result<(), ParseError> {
     let too_large = |byte: usize, what: String| {
         let place = Place {
             byte: Some(byte as u64),
@@ -55,6 +74,10 @@ fn check_limits(text: &str) -> Result<(), ParseError> {
     let mut values = 0;
     let mut at = 0;
     while at < bytes.len() {
+        if !STRUCTURAL[usize::from(bytes[at])] {
+            at += 1;
+            continue;
+        }
         match bytes[at] {
             b'"' => {
                 let start = at;

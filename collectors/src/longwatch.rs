@@ -10,13 +10,16 @@ use serde_json::Value;
 
 use crate::draft::Draft;
 use crate::error::{ErrorKind, ParseError};
-use crate::input::Input;
+use crate::input::{Input, Shape};
 use crate::json;
 use crate::limits::{LABEL_VALUE_BYTES, cut};
 use crate::report::{Context, Fingerprint, Report};
 use crate::{Format, ParseOptions, time};
 
+mod document;
 mod measurement;
+
+pub(crate) use document::Document;
 
 /// Fields of the context that are plain text.
 const CONTEXT_TEXTS: [&str; 10] = [
@@ -25,13 +28,21 @@ const CONTEXT_TEXTS: [&str; 10] = [
 ];
 
 pub(crate) fn sniff(input: &Input) -> bool {
-    match (input.document(), input.first_record()) {
-        (Some(document), _) if document.get("measurements").is_some_and(Value::is_array) => {
-            document.get("meta").is_none()
-        }
-        (_, Some(first)) => is_measurement(first) || is_context(first),
+    match &input.shape {
+        Shape::Own(_) => true,
+        Shape::Json(first) | Shape::Lines(first) => is_measurement(first) || is_context(first),
         _ => false,
     }
+}
+
+/// Reads text as our own document; `None` where it is not one, or not JSON.
+pub(crate) fn document(text: &str) -> Option<Document> {
+    if !text.contains("\"measurements\"") {
+        return None;
+    }
+    let document: Document = serde_json::from_str(text).ok()?;
+    // Grafana Faro has `measurements` too, beside `meta`.
+    (document.measurements.is_some() && document.fields.get("meta").is_none()).then_some(document)
 }
 
 fn is_measurement(record: &Value) -> bool {
@@ -50,23 +61,25 @@ fn is_context(record: &Value) -> bool {
 
 pub(crate) fn parse(input: &Input, options: &ParseOptions) -> Result<Report, ParseError> {
     let mut draft = Draft::new(Format::Longwatch);
-    if let Some(document) = input.document().filter(|d| d.get("measurements").is_some()) {
-        *draft.context() = context(document)?;
-        for (at, value) in json::array(document, "measurements")
-            .into_iter()
-            .flatten()
-            .enumerate()
-        {
-            measure(&mut draft, value, &format!("/measurements/{at}"), options)?;
+    if let Shape::Own(document) = &input.shape {
+        *draft.context() = context(&document.fields)?;
+        for (at, measurement) in document.measurements.iter().flatten().enumerate() {
+            measure(
+                &mut draft,
+                measurement,
+                &format!("/measurements/{at}"),
+                options,
+            )?;
         }
         return Ok(draft.finish());
     }
-    for (nth, record) in input.records().enumerate() {
-        let (line, record) = record?;
-        if nth == 0 && !is_measurement(&record) {
-            *draft.context() = context(&record).map_err(|error| error.at_line(line))?;
+    for (nth, line) in input.lines().enumerate() {
+        let (number, line) = line?;
+        let record: Document = json::parse_as(line).map_err(|error| error.on_line(number))?;
+        if nth == 0 && !is_measurement(&record.fields) {
+            *draft.context() = context(&record.fields).map_err(|error| error.at_line(number))?;
         } else {
-            measure(&mut draft, &record, &format!("line {line}"), options)?;
+            measure(&mut draft, &record, &format!("line {number}"), options)?;
         }
     }
     Ok(draft.finish())
@@ -74,11 +87,11 @@ pub(crate) fn parse(input: &Input, options: &ParseOptions) -> Result<Report, Par
 
 fn measure(
     draft: &mut Draft,
-    value: &Value,
+    record: &Document,
     place: &str,
     options: &ParseOptions,
 ) -> Result<(), ParseError> {
-    match measurement::read(value, options) {
+    match measurement::read(record, options) {
         Ok(observation) => {
             if measurement::is_guessed(&observation.unit) {
                 draft.warn(format!(
@@ -89,7 +102,7 @@ fn measure(
             draft.add(observation)
         }
         Err(reason) => {
-            let name = json::string(value, "flow").unwrap_or("(no flow)");
+            let name = json::string(&record.fields, "flow").unwrap_or("(no flow)");
             draft.skip(format!("{name} ({place})"), reason);
             Ok(())
         }

@@ -124,7 +124,7 @@ impl Unit {
         if !native.is_finite() {
             return Err(Unstorable::NotFinite);
         }
-        let rounded = base.round_ties_even();
+        let rounded = round_half_even(base);
         if rounded < 0.0 {
             Err(Unstorable::Negative)
         } else if rounded > MAX_VALUE as f64 {
@@ -142,6 +142,17 @@ impl Unit {
     /// The native value of a base value.
     pub fn to_native(self, base: f64) -> f64 {
         base * self.denominator / self.numerator
+    }
+}
+
+/// Half to even for numbers from 0 up. Adding 2^52 leaves no room for a fraction, so the processor rounds as it always
+/// does; `f64::round_ties_even` is a call on machines without SSE 4.1, and batches round thousands of values.
+fn round_half_even(base: f64) -> f64 {
+    const NO_FRACTION: f64 = (1u64 << 52) as f64;
+    if base.abs() < NO_FRACTION && base >= 0.0 {
+        (base + NO_FRACTION) - NO_FRACTION
+    } else {
+        base.round_ties_even()
     }
 }
 
@@ -458,6 +469,26 @@ mod tests {
             unit("?", "http_req_failed", Source::Load).dimension,
             Dimension::Ppm
         );
+    }
+
+    #[test]
+    fn rounding_is_the_standard_librarys() {
+        let near = [
+            0.0,
+            0.5,
+            1.5,
+            2.5,
+            0.49999999999999994,
+            4503599627370495.5,
+            4503599627370496.0,
+            1e300,
+        ];
+        for value in near
+            .into_iter()
+            .chain((0..10_000).map(|i| f64::from(i) * 0.37))
+        {
+            assert_eq!(round_half_even(value), value.round_ties_even(), "{value}");
+        }
     }
 
     #[test]

@@ -128,6 +128,15 @@ proptest! {
     }
 
     #[test]
+    fn many_values_close_together_are_counted_like_few_far_apart(values in prop::collection::vec(1_000_000..1_100_000u64, 0..400)) {
+        let mut one_by_one = Histogram::new();
+        for &value in &values {
+            one_by_one.record(value).unwrap();
+        }
+        prop_assert_eq!(one_by_one, of(&values));
+    }
+
+    #[test]
     fn recording_one_by_one_is_recording_at_once(values in values()) {
         let mut one_by_one = Histogram::new();
         for &value in &values {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::document::{Document, Values};
 use crate::ParseOptions;
 use crate::draft::{observation, scalar};
 use crate::histogram::Histogram;
@@ -10,7 +11,8 @@ use crate::report::{Basis, Buckets, Observation, Payload, Samples, Summary};
 use crate::{time, units};
 
 /// Reads a measurement, or says in words why it is none.
-pub(super) fn read(value: &Value, options: &ParseOptions) -> Result<Observation, String> {
+pub(super) fn read(record: &Document, options: &ParseOptions) -> Result<Observation, String> {
+    let value = &record.fields;
     let named = |key: &str| json::string(value, key).filter(|text| !text.trim().is_empty());
     let flow = named("flow").ok_or("it names no flow")?;
     let metric = named("metric").ok_or("it names no metric")?;
@@ -19,7 +21,7 @@ pub(super) fn read(value: &Value, options: &ParseOptions) -> Result<Observation,
         None if is_vital(metric) => "",
         None => return Err("it has no unit (ns, us, ms, s, B, 1, 1/s …)".into()),
     };
-    let (payload, usual) = payload(value)?;
+    let (payload, usual) = payload(record)?;
     let mut observation = observation(flow, metric, unit, payload);
     observation.basis = read_or(
         value,
@@ -77,36 +79,40 @@ fn read_labels(labels: &Value) -> Result<std::collections::BTreeMap<String, Stri
 }
 
 /// The payload with the basis that it usually has.
-fn payload(value: &Value) -> Result<(Payload, Basis), String> {
-    let kinds = ["values", "value", "histogram", "buckets", "summary"];
+fn payload(record: &Document) -> Result<(Payload, Basis), String> {
+    let kinds = ["value", "histogram", "buckets", "summary"];
     let mut given = kinds
         .iter()
-        .filter_map(|kind| Some((*kind, value.get(kind).filter(|v| !v.is_null())?)));
-    let (Some((kind, body)), None) = (given.next(), given.next()) else {
-        return Err(format!("it needs exactly one of {}", kinds.join(", ")));
-    };
-    match kind {
-        "values" => Ok((Payload::Samples(samples(value, body)?), Basis::Op)),
-        "value" => Ok((
+        .filter_map(|kind| Some((*kind, record.fields.get(kind).filter(|v| !v.is_null())?)));
+    match (&record.values, given.next(), given.next()) {
+        (Some(values), None, None) => Ok((Payload::Samples(samples(record, values)?), Basis::Op)),
+        (None, Some(("value", body)), None) => Ok((
             scalar(body.as_f64().ok_or("its value is no number")?),
             Basis::Run,
         )),
-        "histogram" => Ok((histogram(body)?, Basis::Op)),
-        "buckets" => Ok((buckets(body)?, Basis::Op)),
-        _ => Ok((summary(body)?, Basis::ToolSummary)),
+        (None, Some(("histogram", body)), None) => Ok((histogram(body)?, Basis::Op)),
+        (None, Some(("buckets", body)), None) => Ok((buckets(body)?, Basis::Op)),
+        (None, Some((_, body)), None) => Ok((summary(body)?, Basis::ToolSummary)),
+        _ => Err(format!(
+            "it needs exactly one of values, {}",
+            kinds.join(", ")
+        )),
     }
 }
 
-fn samples(value: &Value, body: &Value) -> Result<Samples, String> {
-    let values = body
-        .as_array()
-        .and_then(|list| json::numbers(list))
-        .ok_or("its values are no list of numbers")?;
-    let iterations = read_or::<Option<Vec<u64>>>(value, "iterations", None, "no list of counts")?;
+fn samples(record: &Document, values: &Values) -> Result<Samples, String> {
+    let Values::Numbers(values) = values else {
+        return Err("its values are no list of numbers".into());
+    };
+    let iterations =
+        read_or::<Option<Vec<u64>>>(&record.fields, "iterations", None, "no list of counts")?;
     if iterations.as_ref().is_some_and(|n| n.len() != values.len()) {
         return Err("it has another number of iterations than of values".into());
     }
-    Ok(Samples { values, iterations })
+    Ok(Samples {
+        values: values.clone(),
+        iterations,
+    })
 }
 
 fn histogram(body: &Value) -> Result<Payload, String> {
