@@ -12,6 +12,7 @@ pub mod http;
 pub mod intake;
 pub mod notifier;
 pub mod record;
+pub mod service;
 pub mod standing;
 pub mod stats;
 pub mod store;

@@ -37,6 +37,9 @@ pub(crate) enum Failure {
         /// The fault.
         source: ConfigError,
     },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
     /// Whoever read our output has closed it; nothing more to say.
     #[error("standard output is closed")]
     Closed,

@@ -7,16 +7,20 @@ mod apply;
 mod ci;
 mod client;
 mod connection;
+mod demo;
 mod detect;
 mod exit;
 mod failure;
 mod gate;
+mod migrate;
 mod moment;
 mod output;
 mod parse;
 mod push;
 mod release;
 mod retry;
+mod serve;
+mod token;
 
 pub(crate) use exit::Exit;
 pub(crate) use failure::Failure;
@@ -48,11 +52,15 @@ macro_rules! commands {
 
 commands! {
     Apply => apply,
+    Demo => demo,
     Detect => detect,
     Gate => gate,
+    Migrate => migrate,
     Parse => parse,
     Push => push,
     Release => release,
+    Serve => serve,
+    Token => token,
 }
 
 /// A performance regression observatory: percentiles against budgets over months, slow bleeds, ship gates.

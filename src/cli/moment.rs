@@ -12,6 +12,11 @@ use jiff::tz::TimeZone;
 pub(crate) struct Moment(Timestamp);
 
 impl Moment {
+    /// Microseconds since the epoch in UTC.
+    pub(crate) fn as_microsecond(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
     /// This very moment.
     pub(crate) fn now() -> Self {
         Self(Timestamp::now())

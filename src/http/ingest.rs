@@ -198,8 +198,8 @@ async fn store(
         .get("idempotency-key")
         .and_then(|key| key.to_str().ok())
         .map(str::to_owned);
-    let content = content_hash(query, bytes);
-    let sender = sender_of(query, &config.project.main_branch, &content)?;
+    let context = context_hash(query, bytes);
+    let sender = sender_of(query, &config.project.main_branch, &context)?;
     let report = if bytes.len() > LARGE {
         tokio::task::block_in_place(|| collectors::parse(bytes, &options))
     } else {
@@ -225,7 +225,7 @@ async fn store(
         entry: Some(Entry {
             batch: Id::parse(&answer.batch).unwrap_or_default(),
             key: key.unwrap_or_else(|| sender.content.clone()),
-            content_sha256: content,
+            content_sha256: Sha256::digest(bytes).into(),
             format: answer.format.clone(),
             series_count: answer.series,
             sample_count: answer.samples,
@@ -260,7 +260,7 @@ async fn store(
 }
 
 /// A hash of the whole context as given and the bytes: the same words and bytes are the same upload.
-fn content_hash(query: &UploadQuery, bytes: &[u8]) -> [u8; 32] {
+fn context_hash(query: &UploadQuery, bytes: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(query).unwrap_or_default());
     hash.update([0]);

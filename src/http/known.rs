@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use collectors::report::Source;
+
 use super::error::Result;
 use crate::config::Config;
 use crate::store::{ProjectId, SeriesId, Store};
@@ -16,11 +18,16 @@ const CONFIG_AGE: Duration = Duration::from_secs(1);
 /// A configuration with when it was looked up and its version.
 type Cached = (Instant, i64, Arc<Config>);
 
+/// Flow names with when they were looked up.
+type Flows = (Instant, Arc<HashSet<String>>);
+
 /// Series and configurations that were looked up lately.
 #[derive(Debug, Default)]
 pub struct Known {
     series: Mutex<HashSet<(ProjectId, SeriesId)>>,
+    releases: Mutex<HashSet<(ProjectId, String)>>,
     configs: Mutex<HashMap<ProjectId, Cached>>,
+    flows: Mutex<HashMap<ProjectId, Flows>>,
 }
 
 impl Known {
@@ -45,6 +52,15 @@ impl Known {
         known.extend(series.map(|series| (*project, series)));
     }
 
+    /// Whether this process has not yet seen a release stored; from now on it has.
+    pub fn is_new_release(&self, project: &ProjectId, release: &str) -> bool {
+        let mut known = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > SERIES {
+            known.clear();
+        }
+        known.insert((*project, release.to_owned()))
+    }
+
     /// The configuration in force, at most a second old.
     pub async fn config(&self, store: &Store, project: &ProjectId) -> Result<Arc<Config>> {
         if let Some((at, _, config)) = self.cached(project)
@@ -66,6 +82,39 @@ impl Known {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(*project, (Instant::now(), version, config.clone()));
         Ok(config)
+    }
+
+    /// Names of the flows that real users' data have brought into being, at most a second old.
+    pub async fn rum_flows(
+        &self,
+        store: &Store,
+        project: &ProjectId,
+    ) -> Result<Arc<HashSet<String>>> {
+        let cached = self
+            .flows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(project)
+            .cloned();
+        if let Some((at, flows)) = cached
+            && at.elapsed() < CONFIG_AGE
+        {
+            return Ok(flows);
+        }
+        let flows: Arc<HashSet<String>> = Arc::new(
+            store
+                .series(project)
+                .await?
+                .into_iter()
+                .filter(|(_, series)| series.source == Source::Rum)
+                .map(|(_, series)| series.flow_name)
+                .collect(),
+        );
+        self.flows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(*project, (Instant::now(), flows.clone()));
+        Ok(flows)
     }
 
     fn cached(&self, project: &ProjectId) -> Option<Cached> {

@@ -7,12 +7,40 @@ mod csv;
 pub mod error;
 pub mod ingest;
 pub mod known;
+pub mod operations;
+pub mod rum;
 pub mod wording;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use axum::{Json, Router};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutLayer};
+use tower_http::trace::TraceLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use operations::Counters;
 
 use crate::store::Store;
 use crate::writer::Writer;
+
+/// A whole request body must have come within this time, so that a slow drip holds no connection for long.
+const BODY_DEADLINE: Duration = Duration::from_secs(60);
+/// No answer takes longer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What every handler may use; cheap to clone, holds no state of its own that is not a cache.
 #[derive(Debug, Clone)]
@@ -25,6 +53,8 @@ pub struct App {
     pub known: Arc<known::Known>,
     /// How this server was started.
     pub settings: Arc<Settings>,
+    /// What this process has done.
+    pub counters: Arc<Counters>,
 }
 
 /// How a server was started.
@@ -32,8 +62,134 @@ pub struct App {
 pub struct Settings {
     /// Whether anyone who reaches the port may read.
     pub public_read: bool,
-    /// The address at which people reach it, for links in alerts.
+    /// The address at which people reach it, for links in alerts and for cookies.
     pub public_url: String,
     /// Whether webhooks may go to private addresses.
     pub allow_private_routes: bool,
+}
+
+/// The document at `/api/openapi.json`.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Longwatch",
+        description = "A performance regression observatory: results in, percentiles against budgets, gates and findings out.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    modifiers(&TokenScheme)
+)]
+struct Document;
+
+struct TokenScheme;
+
+impl utoipa::Modify for TokenScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The API's routes with their description: one registration for both, so that they cannot drift apart.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(ingest::results))
+        .routes(routes!(ingest::samples))
+        .routes(routes!(api::releases::declare, api::releases::list))
+        .routes(routes!(api::releases::runs))
+        .routes(routes!(api::releases::change_run))
+        .routes(routes!(api::series::list))
+        .routes(routes!(api::series::points))
+        .routes(routes!(api::series::points_csv))
+        .routes(routes!(api::series::histogram))
+        .routes(routes!(api::gates::ask, api::gates::list))
+        .routes(routes!(api::gates::one))
+        .routes(routes!(api::findings::list))
+        .routes(routes!(api::findings::one, api::findings::change))
+        .routes(routes!(api::findings::send_again))
+        .routes(routes!(api::flows::ledger))
+        .routes(routes!(api::flows::ledger_csv))
+        .routes(routes!(api::flows::headroom))
+        .routes(routes!(api::config::apply, api::config::show))
+        .routes(routes!(api::config::declare_epoch))
+}
+
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(rum::beacon, rum::preflight))
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, mut document) = api().split_for_parts();
+    document.merge(open().split_for_parts().1);
+    document
+}
+
+/// The whole service. Every answer, errors included, carries the security headers.
+pub fn router(app: App) -> Router {
+    let (api, _) = api().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    // What a session cookie can reach is guarded against other sites' forms; beacons carry no right to anything.
+    let guarded = api.layer(CsrfLayer::new());
+    Router::new()
+        .merge(guarded)
+        .merge(open)
+        .route("/api/openapi.json", get(async || Json(openapi())))
+        .fallback(async || error::Error::not_found())
+        .layer(
+            ServiceBuilder::new()
+                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+                .layer(SetSensitiveRequestHeadersLayer::new([
+                    header::AUTHORIZATION,
+                    header::COOKIE,
+                ]))
+                .layer(TraceLayer::new_for_http())
+                .layer(PropagateRequestIdLayer::x_request_id())
+                .layer(from_fn_with_state(app.clone(), operations::count))
+                .layer(security_headers(&app.settings))
+                .layer(CompressionLayer::new())
+                .layer(CatchPanicLayer::new())
+                .layer(TimeoutLayer::with_status_code(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    ANSWER_DEADLINE,
+                ))
+                .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
+                .layer(axum::extract::DefaultBodyLimit::max(2 << 20))
+                .layer(RequestBodyLimitLayer::new(body::DECODED_BYTES)),
+        )
+        .with_state(app)
+}
+
+type HeaderLayer = SetResponseHeaderLayer<HeaderValue>;
+
+/// The headers of every answer (S15).
+fn security_headers(settings: &Settings) -> (HeaderLayer, HeaderLayer, HeaderLayer, HeaderLayer) {
+    let set = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    let secure = settings.public_url.starts_with("https://");
+    (
+        set(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+             frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        ),
+        set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        set(header::REFERRER_POLICY, "same-origin"),
+        set(
+            header::STRICT_TRANSPORT_SECURITY,
+            if secure {
+                "max-age=31536000; includeSubDomains"
+            } else {
+                "max-age=0"
+            },
+        ),
+    )
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::App;
 use super::error::{Error, Result};
 use crate::record::Record;
-use crate::store::ProjectId;
+use crate::store::{ProjectId, Store, StoreError};
 
 /// Rows that a list answers at most.
 pub const LIST_LIMIT: usize = 1_000;
@@ -63,12 +63,21 @@ impl PageQuery {
 
 /// A project's record, read afresh.
 pub async fn record(app: &App, project: &ProjectId) -> Result<Record> {
-    let policy = app.store.policy(project).await?;
-    let config = match policy {
-        Some(policy) => crate::config::Config::parse(&policy.toml)?,
+    Ok(record_of(&app.store, project).await?)
+}
+
+/// A project's record under the configuration in force.
+pub async fn record_of(
+    store: &Store,
+    project: &ProjectId,
+) -> std::result::Result<Record, StoreError> {
+    let config = match store.policy(project).await? {
+        // What was applied was parsed then; that it no longer does is a fault of ours.
+        Some(policy) => crate::config::Config::parse(&policy.toml)
+            .map_err(|error| StoreError::Corrupt(format!("configuration in force: {error}")))?,
         None => crate::config::Config::default(),
     };
-    Ok(Record::load(&app.store, project, Arc::new(config)).await?)
+    Record::load(store, project, Arc::new(config)).await
 }
 
 /// A time as RFC 3339, for answers.

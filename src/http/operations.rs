@@ -1,0 +1,108 @@
+//! For whoever runs the service: is it alive, is it ready, what does it do, what does it offer.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+
+/// What this process has done since it started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    requests: [AtomicU64; 5],
+    beacons: AtomicU64,
+    uploads: AtomicU64,
+    draining: AtomicBool,
+}
+
+impl Counters {
+    /// From now on this instance asks to be left out of the rotation.
+    pub fn begin_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the process answers at all.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = String)))]
+pub async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// Whether the process can do its work: the database answers and it is not shutting down.
+#[utoipa::path(get, path = "/readyz", tag = "operations",
+    responses((status = 200, body = String), (status = 503, body = String)))]
+pub async fn readyz(State(app): State<App>) -> Response {
+    if app.counters.draining.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
+    }
+    match app.store.ping().await {
+        Ok(()) => "ready".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer",
+            )
+                .into_response()
+        }
+    }
+}
+
+/// Counters in Prometheus' text format. They name no project.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String)))]
+pub async fn metrics(State(app): State<App>) -> Response {
+    let counters = &app.counters;
+    let mut text = String::new();
+    let _ = writeln!(text, "# TYPE longwatch_http_requests_total counter");
+    for (class, count) in (1..).zip(&counters.requests) {
+        let count = count.load(Ordering::Relaxed);
+        let _ = writeln!(
+            text,
+            "longwatch_http_requests_total{{status=\"{class}xx\"}} {count}"
+        );
+    }
+    for (name, kind, value) in [
+        (
+            "beacons_total",
+            "counter",
+            counters.beacons.load(Ordering::Relaxed),
+        ),
+        (
+            "uploads_total",
+            "counter",
+            counters.uploads.load(Ordering::Relaxed),
+        ),
+        ("write_queue", "gauge", app.writer.depth() as u64),
+    ] {
+        let _ = writeln!(
+            text,
+            "# TYPE longwatch_{name} {kind}\nlongwatch_{name} {value}"
+        );
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+/// Counts every answer by its class, and beacons and uploads that were taken.
+pub async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned())
+        .unwrap_or_default();
+    let response = next.run(request).await;
+    let status = response.status();
+    let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+    app.counters.requests[class].fetch_add(1, Ordering::Relaxed);
+    if status.is_success() {
+        if route.starts_with("/rum/") {
+            app.counters.beacons.fetch_add(1, Ordering::Relaxed);
+        } else if route.ends_with("/results") || route.ends_with("/samples") {
+            app.counters.uploads.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    response
+}

@@ -1,0 +1,112 @@
+//! A running service: writer, fold, detector, notifier and HTTP, started together and stopped in order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::http::{App, Counters, Settings, known::Known, router};
+use crate::store::{Id, Store};
+use crate::writer::Writer;
+use crate::{detector, folder};
+
+/// How long open requests may take to end once the service stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The service's parts, running.
+#[derive(Debug)]
+pub struct Service {
+    /// What handlers use.
+    pub app: App,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Service {
+    /// Starts the background work over an open store. Several instances may do so over one database.
+    pub fn start(store: Store, settings: Settings) -> Service {
+        let owner = Id::new().to_string();
+        let (stop, stopped) = watch::channel(false);
+        let [fold, detect, notify] = [(); 3].map(|()| Arc::new(Notify::new()));
+        let wake = |notify: &Arc<Notify>| {
+            let notify = notify.clone();
+            move || notify.notify_one()
+        };
+        let (writer, writing) = Writer::start(store.clone(), wake(&fold));
+        let tasks = vec![
+            writing,
+            tokio::spawn(folder::run(
+                store.clone(),
+                owner.clone(),
+                fold,
+                stopped.clone(),
+                wake(&detect),
+            )),
+            tokio::spawn(detector::run(
+                store.clone(),
+                owner.clone(),
+                settings.public_url.clone(),
+                detect,
+                stopped.clone(),
+                wake(&notify),
+            )),
+            //NOTIFIER
+        ];
+        let app = App {
+            store,
+            writer,
+            known: Arc::new(Known::default()),
+            settings: Arc::new(settings),
+            counters: Arc::new(Counters::default()),
+        };
+        Service { app, stop, tasks }
+    }
+
+    /// Serves HTTP until `ended` completes, then drains: readiness turns at once, open requests get a deadline, the
+    /// queue is committed, and the background work ends.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        ended: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let counters = self.app.counters.clone();
+        let (deadline, expired) = tokio::sync::oneshot::channel::<()>();
+        let graceful = async move {
+            ended.await;
+            counters.begin_draining();
+            drop(deadline);
+        };
+        let make = router(self.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, make).with_graceful_shutdown(graceful);
+        let overdue = async {
+            let _ = expired.await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            served = serving => served?,
+            () = overdue => tracing::warn!("requests still open at the drain's deadline were cut"),
+        }
+        self.end().await;
+        Ok(())
+    }
+
+    /// Ends the background work; what was submitted is committed first.
+    pub async fn end(self) {
+        let Service { app, stop, tasks } = self;
+        let store = app.store.clone();
+        let _ = stop.send(true);
+        // The writer ends when the last handle to it is gone.
+        drop(app);
+        for task in tasks {
+            let _ = tokio::time::timeout(DRAIN, task).await;
+        }
+        store.close().await;
+    }
+}

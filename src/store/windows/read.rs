@@ -1,0 +1,118 @@
+//! Reading windows, with what is not folded yet merged in.
+
+use std::collections::BTreeMap;
+
+use super::super::db::args;
+use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError, Values};
+use super::rows::{BODIES, HEADS, ONE, WINDOW_LIMIT, WindowRow, columns, decode};
+use super::{Span, Window, WindowKey, keys_of};
+
+impl Store {
+    /// A series' windows of one kind of span (the span's own value does not matter for runs and releases; days and
+    /// hours are those that begin in `from_us..to_us`), with what is not folded yet merged in and marked provisional.
+    pub async fn windows(
+        &self,
+        project: &ProjectId,
+        series: SeriesId,
+        like: Span,
+        from_us: i64,
+        to_us: i64,
+        with_bodies: bool,
+    ) -> Result<Vec<Window>, StoreError> {
+        let (kind, ..) = columns(&like);
+        let (from_us, to_us) = match like {
+            Span::Run(_) | Span::Release => (0, 1),
+            Span::Day(_) | Span::Hour(_) => (from_us, to_us),
+        };
+        let rows: Vec<WindowRow> = self
+            .db
+            .rows(
+                if with_bodies { BODIES } else { HEADS },
+                args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT],
+            )
+            .await?;
+        let mut windows = rows
+            .into_iter()
+            .map(|row| decode(series, row).map(|window| (window.key.clone(), window)))
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        self.add_unfolded(project, series, &mut windows, |key| {
+            let (its_kind, start_us, _) = columns(&key.span);
+            its_kind == kind && (from_us..to_us).contains(&start_us)
+        })
+        .await?;
+        Ok(windows.into_values().collect())
+    }
+
+    async fn add_unfolded(
+        &self,
+        project: &ProjectId,
+        series: SeriesId,
+        windows: &mut BTreeMap<WindowKey, Window>,
+        wanted: impl Fn(&WindowKey) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut open = self.open_reports(project, series).await?;
+        let mut deltas = Vec::new();
+        for delta in self.tail(project, &[series]).await? {
+            // Of one page view's reports only the last one counts.
+            match &delta.values {
+                Values::Report { id, .. } => drop(open.insert(id.clone(), delta)),
+                _ => deltas.push(delta),
+            }
+        }
+        deltas.extend(open.into_values());
+        let mut touched: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
+        for delta in &deltas {
+            // Old hours stay visible until they are dropped, so the reader takes every hour there is.
+            for key in keys_of(delta, delta.time_us).into_iter().filter(&wanted) {
+                touched.entry(key).or_default().push(delta);
+            }
+        }
+        for (key, deltas) in touched {
+            let mut window = match windows.remove(&key) {
+                Some(window) if window.body.is_some() => window,
+                Some(head) => {
+                    let (kind, start_us, run) = columns(&key.span);
+                    let row: Option<WindowRow> = self
+                        .db
+                        .row(
+                            ONE,
+                            args![project, series.id(), kind, start_us, &key.release, &run],
+                        )
+                        .await?;
+                    row.map(|row| decode(series, row))
+                        .transpose()?
+                        .unwrap_or(head)
+                }
+                None => Window::new(key.clone()),
+            };
+            for delta in deltas {
+                window.add(delta)?;
+            }
+            window.provisional = true;
+            window.settle();
+            windows.insert(key, window);
+        }
+        Ok(())
+    }
+
+    /// All releases' windows of a series, in the releases' own order, oldest first; see `stats::release_order`.
+    pub async fn release_windows(
+        &self,
+        project: &ProjectId,
+        series: SeriesId,
+        order: &[Release],
+        with_bodies: bool,
+    ) -> Result<Vec<Window>, StoreError> {
+        let rank: BTreeMap<&str, usize> = order
+            .iter()
+            .enumerate()
+            .map(|(rank, release)| (release.name.as_str(), rank))
+            .collect();
+        let mut windows = self
+            .windows(project, series, Span::Release, 0, 1, with_bodies)
+            .await?;
+        windows.retain(|window| rank.contains_key(window.key.release.as_str()));
+        windows.sort_by_key(|window| rank.get(window.key.release.as_str()).copied());
+        Ok(windows)
+    }
+}
