@@ -63,3 +63,41 @@ fn included(template: &File) -> Vec<String> {
     }
     found
 }
+
+fn escapes_escaping(file: &File) -> Vec<String> {
+    file.text
+        .lines()
+        .zip(1..)
+        .filter_map(|(line, number)| {
+            let filters = line.split('|').skip(1).map(str::trim_start);
+            let unescaped = filters
+                .filter_map(|filter| filter.strip_prefix("safe"))
+                .any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
+            let what = if unescaped {
+                "`|safe` lets stored text become markup"
+            } else if line.contains(" style=") {
+                "the content security policy allows no style attributes"
+            } else {
+                return None;
+            };
+            Some(file.offence(number, what))
+        })
+        .collect()
+}
+
+#[test]
+fn templates_escape_everything_and_hold_no_style_attributes() {
+    let guarded = || {
+        let mut all = files("templates", "html");
+        all.extend(files("templates", "svg"));
+        all
+    };
+    let made_up = |text| File::new("templates/flow.html", text);
+    hold(escapes_escaping, made_up("{{ name | safe }}"), guarded());
+    hold(
+        escapes_escaping,
+        made_up(r#"<p style="color:red">"#),
+        guarded(),
+    );
+    assert!(escapes_escaping(&made_up("{{ name|safely_cut }}")).is_empty());
+}
