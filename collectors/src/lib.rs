@@ -17,6 +17,7 @@ pub mod histogram;
 mod input;
 mod json;
 pub mod limits;
+mod metric;
 pub mod report;
 mod rest;
 mod route;

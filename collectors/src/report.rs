@@ -289,6 +289,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Where the measurements come from: as the file says, else as is usual for its format.
+    pub fn source(&self) -> Source {
+        self.context.source.unwrap_or(self.format.source())
+    }
+
     /// Ok, partial or no data, from what was taken and what was left out.
     pub fn outcome(&self) -> Outcome {
         match (self.observations.is_empty(), self.skipped.is_empty()) {

@@ -18,11 +18,14 @@ use crate::report::{Beacon, Observation, Report};
 use crate::{Format, ParseOptions};
 
 mod body;
+mod gather;
 mod item;
+mod read;
 
 pub use body::parse_beacon;
 use body::read_items;
-pub(crate) use item::Item;
+use gather::batch;
+use item::Item;
 
 /// One metric of one page view as a beacon reported it.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,7 +161,7 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
             };
             add(
                 &mut draft,
-                item::batch(request.items()?, request.query, request.referer),
+                batch(request.items()?, request.query, request.referer),
                 request.content_type,
             )?;
         }
@@ -166,14 +169,14 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
             for line in input.lines() {
                 add(
                     &mut draft,
-                    item::batch(read_items(line?.1.as_bytes(), None)?, "", None),
+                    batch(read_items(line?.1.as_bytes(), None)?, "", None),
                     None,
                 )?;
             }
         }
         _ => add(
             &mut draft,
-            item::batch(read_items(input.text.as_bytes(), None)?, "", None),
+            batch(read_items(input.text.as_bytes(), None)?, "", None),
             None,
         )?,
     }

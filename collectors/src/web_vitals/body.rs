@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::BeaconBatch;
-use super::item::{self, Item, Items};
+use super::gather::batch;
+use super::item::Item;
+use super::read::Items;
 use crate::error::{ErrorKind, ParseError};
 use crate::limits;
 
@@ -26,7 +28,7 @@ pub fn parse_beacon(
         let message = format!("the beacon is larger than {} bytes", limits::BEACON_BYTES);
         return Err(ParseError::new(ErrorKind::TooLarge, message));
     }
-    Ok(item::batch(read_items(body, content_type)?, query, referer))
+    Ok(batch(read_items(body, content_type)?, query, referer))
 }
 
 /// The items of a body; at least one of them is a beacon's.
