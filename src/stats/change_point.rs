@@ -40,6 +40,15 @@ const FEWEST_LOOKS: usize = 300;
 /// What the simulated maxima need beyond the asymptotic one.
 const EXCESS: f64 = 1.6;
 
+/// The z at which a change among `n` runs is told while runs still come in one by one: each of them is another look,
+/// at noise whose memory is known to about one part in √n.
+pub fn firm_threshold(n: usize) -> f64 {
+    (threshold(n) + LOOKS) * (1.0 + 1.0 / (n.max(1) as f64).sqrt())
+}
+
+/// What looking again at every run takes.
+const LOOKS: f64 = 0.4;
+
 /// The changes of level of a stretch, oldest first, each beyond the threshold against both of its neighbouring levels.
 pub(super) fn splits(signal: &Signal, levels: &Levels) -> Vec<Split> {
     let threshold = threshold(levels.len());

@@ -4,6 +4,7 @@
 //! places. Assumes shapes of one stretch, in order. Smallest sample: what found the shape. Cannot see whose fault it is.
 
 use super::bleed::{Ramp, Shape};
+use super::change_point::firm_threshold;
 use super::judge::{Change, Kind, LEVEL_ROWS, Settings};
 use super::levels::location_range;
 use super::signal::median_of;
@@ -89,6 +90,7 @@ impl Stretch<'_> {
             end: place(last),
             effect_pct: effect,
             confidence,
+            firm: z >= firm_threshold(self.rows.len()),
             slope_pct_per_release: slope,
             releases,
             reason,

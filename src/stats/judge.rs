@@ -73,6 +73,9 @@ pub struct Change {
     pub effect_pct: Interval,
     /// How sure, 0 to 1, counting all the places that were looked at.
     pub confidence: f64,
+    /// Clear enough to be told while runs still come in; what is not stands in hindsight, and a finding once told stays
+    /// while its change is seen at all.
+    pub firm: bool,
     /// Per cent per release, where it took several.
     pub slope_pct_per_release: Option<f64>,
     /// How many releases it took.
@@ -165,6 +168,7 @@ fn epoch(rows: &[Row<'_>], edges: &[usize], boundary: &Boundary) -> Change {
         end: at,
         effect_pct: Interval::exact(shift),
         confidence: 1.0,
+        firm: true,
         slope_pct_per_release: None,
         releases: 1,
         reason: format!("measured in a new way from here: {}", boundary.reason),

@@ -84,6 +84,7 @@ impl Life {
                     self.findings[j].withdrawn_at = None;
                     self.unseen[j] = 0;
                 }
+                None if !change.firm => {}
                 None => {
                     self.findings.push(Finding {
                         change,
@@ -245,6 +246,7 @@ mod tests {
             end: index,
             effect_pct: super::super::Interval::exact(effect),
             confidence: 1.0,
+            firm: true,
             slope_pct_per_release: None,
             releases: 1,
             reason: String::new(),

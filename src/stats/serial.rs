@@ -17,8 +17,8 @@ const PHIS: [f64; 7] = [0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95];
 /// Shares of the variance that linger, each at each memory.
 const SHARES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 1.0];
 
-/// Prior odds of no memory at all against all the others together: two of five benchmark histories show none.
-const NO_MEMORY: f64 = 0.4;
+/// Prior odds of no memory at all against all the others together: benchmark histories mostly have some.
+const NO_MEMORY: f64 = 0.2;
 
 /// Length of the blocks whose variograms are compared: three times the longest lag.
 const BLOCK: usize = 36;
@@ -53,16 +53,16 @@ impl Memory {
         let variance = models.iter().map(|m| m.weight * m.variance).sum();
         let sizes = std::iter::successors(Some(1.0_f64), |n| Some((n * 1.4).ceil()));
         let sizes = sizes.take_while(|n| *n < 1.4 * tame.len().max(1) as f64 + 1.0);
-        // The mean of logarithms, so that a small chance of a long memory does not rule the answer.
+        // The mean of standard deviations: a fair chance of a long memory counts, a small one does not rule.
         let inflation = sizes
             .map(|n| {
                 (
                     n,
                     models
                         .iter()
-                        .map(|m| m.weight * m.inflation(n).ln())
+                        .map(|m| m.weight * m.inflation(n).sqrt())
                         .sum::<f64>()
-                        .exp(),
+                        .powi(2),
                 )
             })
             .collect();
