@@ -16,10 +16,10 @@ const MORE_RUNS_FROM: usize = 20;
 const FIRST_RUN_US: i64 = 6 * 60 * SECOND_US;
 const RUN_EVERY_US: i64 = 5 * 60 * SECOND_US;
 /// Spread between runs of the same release, as the logarithm's standard deviation.
-const RUN_SPREAD: f64 = 0.006;
+const RUN_SPREAD: f64 = 0.005;
 /// Spread of one execution within a run, for benchmarks and for requests.
 const BENCH_SPREAD: f64 = 0.012;
-const REQUEST_SPREAD: f64 = 0.12;
+const REQUEST_SPREAD: f64 = 0.09;
 /// One request in thirty waits for a connection.
 const SLOW_SHARE: f64 = 0.03;
 const SLOW_FACTOR: f64 = 2.2;
