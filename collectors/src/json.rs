@@ -7,12 +7,6 @@ use serde_json::Value;
 use crate::error::{ErrorKind, ParseError, Place};
 use crate::limits;
 
-/// A document, or what can be made of it, within the limits.
-pub(crate) fn parse_as<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ParseError> {
-    check_limits(text)?;
-    serde_json::from_str(text).map_err(|e| invalid(&e))
-}
-
 /// A whole document. Depth, strings, keys and the number of values are checked before anything is built.
 pub(crate) fn parse(text: &str) -> Result<Value, ParseError> {
     check_limits(text)?;

@@ -18,6 +18,7 @@ use crate::{Format, ParseOptions, time};
 
 mod document;
 mod measurement;
+mod numbers;
 
 pub(crate) use document::Document;
 
@@ -40,7 +41,7 @@ pub(crate) fn document(text: &str) -> Option<Document> {
     if !text.contains("\"measurements\"") {
         return None;
     }
-    let document: Document = serde_json::from_str(text).ok()?;
+    let document = document::read(text)?;
     // Grafana Faro has `measurements` too, beside `meta`.
     (document.measurements.is_some() && document.fields.get("meta").is_none()).then_some(document)
 }
@@ -75,7 +76,7 @@ pub(crate) fn parse(input: &Input, options: &ParseOptions) -> Result<Report, Par
     }
     for (nth, line) in input.lines().enumerate() {
         let (number, line) = line?;
-        let record: Document = json::parse_as(line).map_err(|error| error.on_line(number))?;
+        let record = record(line).map_err(|error| error.on_line(number))?;
         if nth == 0 && !is_measurement(&record.fields) {
             *draft.context() = context(&record.fields).map_err(|error| error.at_line(number))?;
         } else {
@@ -83,6 +84,14 @@ pub(crate) fn parse(input: &Input, options: &ParseOptions) -> Result<Report, Par
         }
     }
     Ok(draft.finish())
+}
+
+/// One line, which may be any JSON.
+fn record(line: &str) -> Result<Document, ParseError> {
+    match document::read(line) {
+        Some(record) => Ok(record),
+        None => json::parse(line).map(|_| Document::default()),
+    }
 }
 
 fn measure(

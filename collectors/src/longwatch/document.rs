@@ -1,16 +1,18 @@
 //! Our own document read in one pass, with lists of values going straight into vectors: batches of many thousand samples
-//! are what it is for, and a tree of JSON values would cost several times their reading.
+//! are what it is for, and a tree of JSON values costs several times the reading.
+//!
+//! Only the way to `values` is walked here; every other field is JSON for serde, within the usual limits.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Deserializer, Map, Value};
+
+use super::numbers::numbers;
+use crate::{json, limits};
 
 /// A document, or a line of NDJSON.
 #[derive(Debug, Default)]
 pub(crate) struct Document {
-    /// All fields but `measurements` and `values`.
+    /// All fields but `measurements` and `values`; null where something else than an object stood.
     pub(crate) fields: Value,
     /// The measurements, where there is a list of them.
     pub(crate) measurements: Option<Vec<Document>>,
@@ -27,198 +29,164 @@ pub(crate) enum Values {
     NoNumbers,
 }
 
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor)
-    }
-}
-
-/// Visits of scalars, all of which mean the same here.
-macro_rules! scalars {
-    ($value:expr; $($visit:ident: $type:ty),*) => {
-        $(fn $visit<E>(self, _: $type) -> Result<Self::Value, E> { Ok($value) })*
+/// Reads a whole text; `None` where it is no JSON object or passes a limit, which the general reader then says with its
+/// place.
+pub(crate) fn read(text: &str) -> Option<Document> {
+    let mut cursor = Cursor {
+        text,
+        at: 0,
+        budget: limits::JSON_VALUES,
     };
+    let document = cursor.object(true)?;
+    cursor.spaces();
+    (cursor.at == text.len()).then_some(document)
 }
 
-struct DocumentVisitor;
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    /// Values that may still be read.
+    budget: usize,
+}
 
-impl<'de> Visitor<'de> for DocumentVisitor {
-    type Value = Document;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
     }
 
-    scalars!(Document::default(); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Document::default())
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Document::default())
+    fn spaces(&mut self) {
+        let rest = &self.text.as_bytes()[self.at..];
+        self.at += rest
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+            .count();
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    /// Goes past a byte that must come next, after white space.
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.spaces();
+        self.accept(byte).then_some(())
+    }
+
+    fn accept(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    /// The text of whatever value comes next, which is JSON.
+    fn skip(&mut self) -> Option<&'a str> {
+        self.spaces();
+        let mut values = Deserializer::from_str(self.rest()).into_iter::<&RawValue>();
+        let text = values.next()?.ok()?.get();
+        self.at += values.byte_offset();
+        Some(text)
+    }
+
+    fn value(&mut self) -> Option<Value> {
+        let text = self.skip()?;
+        self.budget = self.budget.checked_sub(1)?;
+        json::parse(text).ok()
+    }
+
+    /// An object; `whole` documents hold measurements, which hold no measurements themselves.
+    fn object(&mut self, whole: bool) -> Option<Document> {
         let mut document = Document::default();
         let mut fields = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
+        self.expect(b'{')?;
+        self.spaces();
+        while !self.accept(b'}') {
+            if !fields.is_empty() || document.measurements.is_some() || document.values.is_some() {
+                self.expect(b',')?;
+            }
+            let Value::String(key) = self.value()? else {
+                return None;
+            };
+            self.expect(b':')?;
+            self.spaces();
             match key.as_str() {
-                "measurements" => document.measurements = map.next_value::<Measurements>()?.0,
-                "values" => {
-                    // Skipping checks that it is JSON; reading it ourselves takes half of the time of a visitor.
-                    let json = map.next_value::<&RawValue>()?.get();
-                    document.values = (json != "null").then(|| Values::read(json));
+                "measurements" if whole && self.peek() == Some(b'[') => {
+                    document.measurements = Some(self.measurements()?);
                 }
+                "values" => document.values = Some(self.values()?),
                 _ => {
-                    fields.insert(key, map.next_value()?);
+                    fields.insert(key, self.value()?);
                 }
             }
+            if fields.len() > limits::JSON_KEYS {
+                return None;
+            }
+            self.spaces();
         }
         document.fields = Value::Object(fields);
-        Ok(document)
-    }
-}
-
-/// A list of measurements; `None` where something else stands.
-struct Measurements(Option<Vec<Document>>);
-
-impl<'de> Deserialize<'de> for Measurements {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(MeasurementsVisitor)
-            .map(Measurements)
-    }
-}
-
-struct MeasurementsVisitor;
-
-impl<'de> Visitor<'de> for MeasurementsVisitor {
-    type Value = Option<Vec<Document>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of measurements")
+        Some(document)
     }
 
-    scalars!(None; visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+    fn measurements(&mut self) -> Option<Vec<Document>> {
         let mut measurements = Vec::new();
-        while let Some(measurement) = seq.next_element()? {
-            measurements.push(measurement);
-        }
-        Ok(Some(measurements))
-    }
-}
-
-impl Values {
-    /// Reads the text of a JSON value: a list of numbers, or not.
-    fn read(json: &str) -> Values {
-        let list = json
-            .trim()
-            .strip_prefix('[')
-            .and_then(|j| j.strip_suffix(']'));
-        let numbers = list.and_then(|list| match list.trim() {
-            "" => Some(Vec::new()),
-            list => numbers(list),
-        });
-        numbers.map_or(Values::NoNumbers, Values::Numbers)
-    }
-}
-
-/// Powers of ten that a double holds exactly.
-const EXACT_POWERS: [f64; 16] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-];
-
-/// Numbers between commas, out of text that is known to be JSON. Up to 15 digits with a point, as measurements are
-/// written, need one exact division (W. Clinger, How to read floating point numbers accurately, 1990); all others go to
-/// the standard library.
-fn numbers(list: &str) -> Option<Vec<f64>> {
-    let bytes = list.as_bytes();
-    let mut numbers = Vec::with_capacity(bytes.len() / 8);
-    let mut at = 0;
-    loop {
-        at += spaces(&bytes[at..]);
-        let start = at;
-        let (mut mantissa, mut digits, mut decimals, mut point, mut plain) =
-            (0u64, 0, 0, false, true);
-        while let Some(&byte) = bytes.get(at).filter(|&&b| b != b',' && !is_space(b)) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit < 10 {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-                digits += 1;
-                decimals += usize::from(point);
-            } else {
-                plain &= byte == b'.';
-                point = true;
+        self.expect(b'[')?;
+        self.spaces();
+        while !self.accept(b']') {
+            if !measurements.is_empty() {
+                self.expect(b',')?;
+                self.spaces();
             }
-            at += 1;
+            measurements.push(match self.peek() {
+                Some(b'{') => self.object(false)?,
+                _ => self.value().map(|_| Document::default())?,
+            });
+            self.spaces();
         }
-        numbers.push(match digits {
-            1..=15 if plain => mantissa as f64 / EXACT_POWERS[decimals],
-            _ => with_the_standard_library(&list[start..at])?,
-        });
-        at += spaces(&bytes[at..]);
-        match bytes.get(at) {
-            None => return Some(numbers),
-            Some(b',') => at += 1,
-            Some(_) => return None,
+        Some(measurements)
+    }
+
+    fn values(&mut self) -> Option<Values> {
+        self.spaces();
+        let most = self.budget.min(limits::SAMPLES + 1);
+        match numbers(self.rest(), most) {
+            Some((numbers, length)) => {
+                self.at += length;
+                self.budget -= numbers.len();
+                Some(Values::Numbers(numbers))
+            }
+            None => {
+                let text = self.skip()?;
+                json::check_limits(text).ok()?;
+                Some(Values::NoNumbers)
+            }
         }
     }
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-fn spaces(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|&&b| is_space(b)).count()
-}
-
-/// The standard library reads `inf` and `nan` as well, which are no JSON.
-fn with_the_standard_library(text: &str) -> Option<f64> {
-    let begins = text
-        .strip_prefix('-')
-        .unwrap_or(text)
-        .starts_with(|c: char| c.is_ascii_digit());
-    text.parse().ok().filter(|_| begins)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
     #[test]
     fn anything_may_stand_anywhere() {
-        let read = |text: &str| serde_json::from_str::<Document>(text).unwrap();
-        assert!(read("3").fields.is_null() && read("[1]").fields.is_null());
-        assert!(read(r#"{"measurements": {"a": 1}}"#).measurements.is_none());
         let measurements = read(
-            r#"{"measurements": [1, [], {"values": [1, -2, 0.5e1], "x": {"values": [1]}}, null]}"#,
-        )
-        .measurements
-        .unwrap();
+            r#" { "a" : [1, {"values": [2]}] , "measurements" : [ 1, [], {"values": [1, -2, 0.5e1], "x": {"values": [1]}}, null ] } "#,
+        );
+        let measurements = measurements.unwrap().measurements.unwrap();
         assert_eq!(measurements.len(), 4);
         assert_eq!(
             measurements[2].values,
             Some(Values::Numbers(vec![1.0, -2.0, 5.0]))
         );
-        assert_eq!(measurements[2].fields["x"]["values"][0], 1);
+        assert_eq!(measurements[2].fields, json!({"x": {"values": [1]}}));
+        assert_eq!(
+            read(r#"{"measurements": {"a": 1}}"#).unwrap().fields,
+            json!({"measurements": {"a": 1}})
+        );
         for other in [
             "3",
             "{}",
@@ -227,39 +195,94 @@ mod tests {
             "[1, [2], 3]",
             "[{}, 1]",
             "[\"1\"]",
+            "null",
         ] {
             assert_eq!(
-                read(&format!(r#"{{"values": {other}}}"#)).values,
+                read(&format!(r#"{{"values": {other}}}"#)).unwrap().values,
                 Some(Values::NoNumbers),
                 "{other}"
             );
         }
-        assert_eq!(read(r#"{"values": null}"#).values, None);
         assert_eq!(
-            read(r#"{"values": [ ]}"#).values,
+            read(r#"{"values": [ ]}"#).unwrap().values,
             Some(Values::Numbers(vec![]))
         );
+        assert!(read("{}").unwrap().fields.is_object());
     }
 
     #[test]
-    fn what_is_no_json_is_refused_among_values_too() {
-        for broken in [
-            "[01]", "[1,]", "[.5]", "[1.]", "[+1]", "[1 2]", "[inf]", "[NaN]", "[1,,2]", "[1",
-        ] {
-            assert!(
-                serde_json::from_str::<Document>(&format!(r#"{{"values": {broken}}}"#)).is_err(),
-                "{broken}"
-            );
+    fn limits_hold_on_the_way() {
+        let deep = format!(r#"{{"x": {}{}}}"#, "[".repeat(100), "]".repeat(100));
+        let deep_values = deep.replace('x', "values");
+        let many = format!(
+            r#"{{"measurements": [{}0]}}"#,
+            "0,".repeat(limits::JSON_VALUES)
+        );
+        let keys = format!(
+            "{{{}\"x\": 1}}",
+            (0..=limits::JSON_KEYS)
+                .map(|i| format!("\"{i}\":0,"))
+                .collect::<String>()
+        );
+        for text in [deep, deep_values, many, keys] {
+            assert!(read(&text).is_none(), "{}", &text[..40]);
         }
+        let long = format!(r#"{{"values": [{}1]}}"#, "1,".repeat(limits::SAMPLES + 5));
+        assert_ne!(
+            read(&long).map(|d| d.values),
+            Some(Some(Values::Numbers(vec![])))
+        );
+    }
+
+    /// JSON of any shape, as text, in which our own keys are common.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            (0..9_999u32).prop_map(|n| json!(f64::from(n) / 8.0)),
+            ".{0,6}".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(5, 40, 6, |inner| {
+            let key = prop_oneof![
+                Just("values".to_owned()),
+                Just("measurements".to_owned()),
+                ".{0,4}"
+            ];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::vec((key, inner), 0..6)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
     }
 
     proptest! {
         #[test]
-        fn numbers_are_read_as_the_standard_library_reads_them(value in any::<f64>(), small in 0..1_000_000_000u64, decimals in 0..12usize) {
-            prop_assume!(value.is_finite());
-            for text in [value.to_string(), format!("{value:e}"), format!("{small}"), format!("{:.decimals$}", small as f64 / 7.0)] {
-                prop_assert_eq!(numbers(&text), text.parse().ok().map(|n| vec![n]), "{}", text);
-            }
+        fn it_takes_what_serde_takes_and_finds_the_same(value in any_json(), pretty in any::<bool>()) {
+            let text = if pretty { format!("{value:#}") } else { value.to_string() };
+            let Some(object) = value.as_object() else {
+                prop_assert!(read(&text).is_none());
+                return Ok(());
+            };
+            let document = read(&text).unwrap();
+            let list = object.get("values").and_then(Value::as_array).and_then(|list| json::numbers(list));
+            let expected = object.get("values").map(|_| list.map_or(Values::NoNumbers, Values::Numbers));
+            prop_assert_eq!(document.values, expected);
+            let others = |v: &Value| v.as_object().unwrap().iter().filter(|(k, v)| *k != "values" && !(*k == "measurements" && v.is_array())).count();
+            prop_assert_eq!(document.fields.as_object().unwrap().len(), others(&value));
+            let measured = object.get("measurements").and_then(Value::as_array).map(Vec::len);
+            prop_assert_eq!(document.measurements.map(|m| m.len()), measured);
+        }
+
+        #[test]
+        fn what_serde_refuses_is_refused(value in any_json(), at in any::<prop::sample::Index>(), with in prop::sample::select(vec!["", ",", "}", "]", "\"", "0", ".", "-", "x", " "])) {
+            let mut text = value.to_string();
+            let at = (0..=at.index(text.len() + 1)).rev().find(|&at| text.is_char_boundary(at)).unwrap();
+            let end = (at + 1..text.len()).find(|&end| text.is_char_boundary(end)).unwrap_or(text.len());
+            text.replace_range(at..end.max(at), with);
+            let strict = serde_json::from_str::<Value>(&text).is_ok_and(|v| v.is_object());
+            prop_assert_eq!(read(&text).is_some(), strict, "{}", text);
         }
     }
 }

@@ -1,0 +1,144 @@
+//! A JSON list of numbers, read without a general reader: most of a large batch is one.
+
+/// Powers of ten that a double holds exactly, as far as they are used.
+const EXACT_POWERS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
+/// The numbers of the list that `text` begins with, and its length in bytes. `None` where anything else is there, is in
+/// it, or where it holds more than `most`.
+///
+/// Up to 15 digits with a point, as measurements are written, need one exact division (W. Clinger, How to read floating
+/// point numbers accurately, 1990); all others go to the standard library.
+pub(super) fn numbers(text: &str, most: usize) -> Option<(Vec<f64>, usize)> {
+    let bytes = text.as_bytes();
+    if bytes.first() != Some(&b'[') {
+        return None;
+    }
+    let mut at = 1 + spaces(&bytes[1..]);
+    let mut numbers = Vec::new();
+    if bytes.get(at) == Some(&b']') {
+        return Some((numbers, at + 1));
+    }
+    loop {
+        let start = at;
+        let (mut mantissa, mut digits, mut decimals) = (0u64, 0, 0);
+        let (mut point, mut plain) = (false, true);
+        while let Some(&byte) = bytes.get(at).filter(|&&b| !ends(b)) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit < 10 {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+                digits += 1;
+                decimals += usize::from(point);
+            } else {
+                plain &= byte == b'.' && !point;
+                point = true;
+            }
+            at += 1;
+        }
+        let whole = digits - decimals;
+        let leading_zero = whole > 1 && bytes[start] == b'0';
+        plain &= !leading_zero && whole > 0 && (!point || decimals > 0);
+        if numbers.len() == most {
+            return None;
+        }
+        numbers.push(match digits {
+            1..=15 if plain => mantissa as f64 / EXACT_POWERS[decimals],
+            _ => any_number(&text[start..at])?,
+        });
+        at += spaces(&bytes[at..]);
+        match bytes.get(at)? {
+            b',' => at += 1 + spaces(&bytes[at + 1..]),
+            b']' => return Some((numbers, at + 1)),
+            _ => return None,
+        }
+    }
+}
+
+fn ends(byte: u8) -> bool {
+    matches!(byte, b',' | b']' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn spaces(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+        .count()
+}
+
+/// A number by JSON's grammar; the standard library would read `inf`, `.5`, `+1` and `01` too.
+fn any_number(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (
+            mantissa,
+            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+        ),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let all_digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    let leading_zero = whole.len() > 1 && whole.starts_with('0');
+    let valid = all_digits(whole)
+        && !leading_zero
+        && fraction.is_none_or(all_digits)
+        && exponent.is_none_or(all_digits);
+    // What overflows is no number that serde takes either.
+    text.parse::<f64>().ok().filter(|n| valid && n.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lists_end_where_they_end() {
+        assert_eq!(
+            numbers("[1, 2.50 ,3e2 ] x", 9),
+            Some((vec![1.0, 2.5, 300.0], 15))
+        );
+        assert_eq!(numbers("[ ]", 9), Some((vec![], 3)));
+        assert_eq!(
+            numbers("[0,0.0,-0,10]", 4).unwrap().0,
+            [0.0, 0.0, 0.0, 10.0]
+        );
+        assert_eq!(numbers("[1,2,3]", 2), None);
+    }
+
+    #[test]
+    fn what_is_no_json_is_not_read() {
+        let broken = [
+            "", "[", "[1", "[1,", "[1,]", "[,1]", "[01]", "[1.]", "[.5]", "[+1]", "[1 2]", "[inf]",
+            "[NaN]", "[1..2]", "[1.2.3]", "[-]", "[1e]", "[00.5]", "[1e999]", "[--1]", "[0x1]",
+            "{}",
+        ];
+        for text in broken {
+            assert_eq!(numbers(text, 9), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_as_the_standard_library_reads_them(value in any::<f64>(), small in 0..1_000_000_000u64, decimals in 0..12usize) {
+            prop_assume!(value.is_finite());
+            for text in [value.to_string(), format!("{value:e}"), format!("{small}"), format!("{:.decimals$}", small as f64 / 7.0)] {
+                let expected = text.parse().unwrap();
+                prop_assert_eq!(numbers(&format!("[{text}]"), 1), Some((vec![expected], text.len() + 2)));
+            }
+        }
+
+        #[test]
+        fn exactly_what_serde_takes_is_taken(text in "[-+.0-9eE ,]{0,8}") {
+            let list = format!("[{text}]");
+            let serde = serde_json::from_str::<Vec<f64>>(&list).ok();
+            prop_assert_eq!(numbers(&list, 9).map(|(n, _)| n.len()), serde.map(|n| n.len()), "{}", list);
+        }
+    }
+}
