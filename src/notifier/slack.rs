@@ -70,9 +70,12 @@ fn section(markdown: &str) -> Value {
 
 /// Marked-up text. Verbatim: Slack makes no links, channels or people of what looks like them.
 fn text(markdown: &str, limit: usize) -> Value {
-    let shown = match markdown.char_indices().nth(limit - 1) {
-        Some((at, _)) => format!("{}…", &markdown[..whole(markdown, at)]),
-        None => markdown.to_owned(),
+    let cut = markdown.char_indices().nth(limit - 1).map(|(at, _)| at);
+    let shown = match cut {
+        Some(at) if markdown.chars().count() > limit => {
+            format!("{}…", &markdown[..whole(markdown, at)])
+        }
+        _ => markdown.to_owned(),
     };
     json!({"type": "mrkdwn", "text": shown, "verbatim": true})
 }
