@@ -13,6 +13,9 @@ use super::signal::Signal;
 /// Fewest runs over which a change may be spread to count as a ramp.
 pub const RAMP: usize = 8;
 
+/// Fewest releases that a ramp takes: what two or three did are their steps.
+const RAMP_RELEASES: usize = 4;
+
 /// A flat level, a straight climb, a flat level.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ramp {
@@ -52,44 +55,71 @@ impl Shape {
     }
 }
 
-/// Prefix sums of the values and of place times value, from which a ramp's fit takes constant time.
+/// Prefix sums of values, places and their products, from which a ramp's fit takes constant time. The place of a row is
+/// that of its release's first row: all rows of a release share its level.
 pub(super) struct Climb {
+    place: Vec<f64>,
+    release: Vec<usize>,
     y: Vec<f64>,
-    ty: Vec<f64>,
     yy: Vec<f64>,
+    t: Vec<f64>,
+    tt: Vec<f64>,
+    ty: Vec<f64>,
 }
 
 impl Climb {
-    pub(super) fn of(signal: &Signal) -> Self {
+    /// `releases` numbers the rows' releases, ascending.
+    pub(super) fn of(signal: &Signal, releases: &[usize]) -> Self {
         let centre = signal.tame.first().copied().unwrap_or(0.0);
-        let running = |f: &dyn Fn(usize, f64) -> f64| {
+        let mut first = 0;
+        let place: Vec<f64> = (0..releases.len())
+            .map(|i| {
+                first = if releases[i] == releases[first] {
+                    first
+                } else {
+                    i
+                };
+                first as f64
+            })
+            .collect();
+        let running = |f: &dyn Fn(f64, f64) -> f64| {
             let mut total = 0.0;
-            std::iter::once(0.0)
-                .chain(signal.tame.iter().enumerate().map(|(t, x)| {
-                    total += f(t, x - centre);
-                    total
-                }))
-                .collect()
+            let terms = place.iter().zip(&signal.tame).map(|(t, x)| {
+                total += f(*t, x - centre);
+                total
+            });
+            std::iter::once(0.0).chain(terms).collect()
         };
+        let (y, yy) = (running(&|_, x| x), running(&|_, x| x * x));
+        let (t, tt, ty) = (
+            running(&|t, _| t),
+            running(&|t, _| t * t),
+            running(&|t, x| t * x),
+        );
         Self {
-            y: running(&|_, x| x),
-            ty: running(&|t, x| t as f64 * x),
-            yy: running(&|_, x| x * x),
+            place,
+            release: releases.to_vec(),
+            y,
+            yy,
+            t,
+            tt,
+            ty,
         }
     }
 
-    /// Least squares of a ramp from `a` to `b` over `start..end`: levels before and after, free.
+    /// Least squares of a ramp from row `a` to row `b` over `start..end`: levels before and after, free.
     fn fit(&self, start: usize, end: usize, a: usize, b: usize) -> Ramp {
-        let (n, width) = ((end - start) as f64, (b - a) as f64);
-        // phi is 0 up to a, 1 from b, (t - a) / width between.
-        let inner = (b - a - 1) as f64;
-        let after = (end - b) as f64;
-        let phi = inner * (inner + 1.0) / 2.0 / width + after;
-        let phi2 = inner * (inner + 1.0) * (2.0 * inner + 1.0) / 6.0 / (width * width) + after;
+        let n = (end - start) as f64;
+        let (foot, width) = (self.place[a], self.place[b] - self.place[a]);
+        // phi is 0 up to a, 1 from b, (place - foot) / width between.
+        let between = |sums: &[f64]| sums[b] - sums[a + 1];
+        let (inner, after) = ((b - a - 1) as f64, (end - b) as f64);
+        let first_moment = between(&self.t) - inner * foot;
+        let second_moment = between(&self.tt) - 2.0 * foot * between(&self.t) + inner * foot * foot;
+        let phi = first_moment / width + after;
+        let phi2 = second_moment / (width * width) + after;
         let total = self.y[end] - self.y[start];
-        let climbing =
-            (self.ty[b] - self.ty[a + 1] - a as f64 * (self.y[b] - self.y[a + 1])) / width;
-        let phi_y = climbing + self.y[end] - self.y[b];
+        let phi_y = (between(&self.ty) - foot * between(&self.y)) / width + self.y[end] - self.y[b];
         let spread = phi2 - phi * phi / n;
         let covariance = phi_y - phi * total / n;
         let scatter = (self.yy[end] - self.yy[start] - total * total / n).max(0.0);
@@ -99,6 +129,25 @@ impl Climb {
             end: b,
             shift,
             error: (scatter - covariance * shift).max(0.0),
+        }
+    }
+
+    /// Whether a climb between these rows is long enough to be one.
+    fn long_enough(&self, a: usize, b: usize) -> bool {
+        b >= a + RAMP && self.release[b] >= self.release[a] + RAMP_RELEASES
+    }
+
+    /// The ramp's ends where its releases begin and end.
+    fn at_releases(&self, ramp: Ramp) -> Ramp {
+        let same = |i: &usize| self.release[*i] == self.release[ramp.start];
+        let start = (ramp.start..ramp.end)
+            .take_while(same)
+            .last()
+            .unwrap_or(ramp.start);
+        Ramp {
+            start,
+            end: self.place[ramp.end] as usize,
+            ..ramp
         }
     }
 
@@ -126,7 +175,7 @@ impl Climb {
                 };
             }
         }
-        Some(best)
+        Some(self.at_releases(best))
     }
 
     fn search(
@@ -142,7 +191,7 @@ impl Climb {
             for to in (b.0..=b.1)
                 .rev()
                 .step_by(step)
-                .take_while(|to| *to >= from + RAMP)
+                .take_while(|to| self.long_enough(from, *to))
             {
                 let ramp = self.fit(start, end, from, to);
                 if best.is_none_or(|b| ramp.error < b.error) {
@@ -260,7 +309,12 @@ mod tests {
             &times,
         );
         let levels = Levels::of(&signal, &Memory::fit(&signal.tame));
-        shapes(&levels, &Climb::of(&signal), &splits(&signal, &levels))
+        let releases: Vec<usize> = (0..values.len()).collect();
+        shapes(
+            &levels,
+            &Climb::of(&signal, &releases),
+            &splits(&signal, &levels),
+        )
     }
 
     fn noisy(random: &mut Seeded, n: usize, level: impl Fn(f64) -> f64) -> Vec<f64> {
@@ -336,7 +390,7 @@ mod tests {
             ..Signal::default()
         };
         let (start, end, a, b) = (3, 37, 10, 25);
-        let ramp = Climb::of(&signal).fit(start, end, a, b);
+        let ramp = Climb::of(&signal, &(0..40).collect::<Vec<_>>()).fit(start, end, a, b);
         let phi = |t: usize| ((t as f64 - a as f64) / (b - a) as f64).clamp(0.0, 1.0);
         let ys = &values[start..end];
         let ps: Vec<f64> = (start..end).map(phi).collect();

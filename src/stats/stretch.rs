@@ -45,7 +45,7 @@ impl<'a> Stretch<'a> {
         let values: Vec<f64> = rows.iter().map(|r| r.value).collect();
         let times: Vec<i64> = rows.iter().map(|r| r.time_us).collect();
         let signal = Signal::of(&values, &times);
-        let (levels, splits, shapes) = read(&signal);
+        let (levels, splits, shapes) = read(&signal, &numbered(&rows));
         Some(Self {
             rows,
             places,
@@ -62,20 +62,41 @@ impl<'a> Stretch<'a> {
     }
 }
 
+/// The rows' releases, numbered in their order.
+fn numbered(rows: &[Row<'_>]) -> Vec<usize> {
+    let mut number = 0;
+    (0..rows.len())
+        .map(|i| {
+            number += usize::from(i > 0 && rows[i].release != rows[i - 1].release);
+            number
+        })
+        .collect()
+}
+
 /// Levels, steps and shapes, with the noise that they leave over.
-fn read(signal: &Signal) -> (Levels, Vec<Split>, Vec<Shape>) {
-    let climb = Climb::of(signal);
+fn read(signal: &Signal, releases: &[usize]) -> (Levels, Vec<Split>, Vec<Shape>) {
+    let climb = Climb::of(signal, releases);
     let mut levels = Levels::of(signal, &Memory::fit(&signal.tame));
     let mut found = splits(signal, &levels);
     let mut read = shapes(&levels, &climb, &found);
     for _ in 0..REFITS {
-        let left_over = if read.is_empty() {
-            without_strongest(signal, &levels)
-        } else {
-            Some(without(signal, &levels, &read))
+        let stairs: Vec<Shape> = found.iter().copied().map(Shape::Step).collect();
+        let left_over = match found.is_empty() {
+            true => without_strongest(signal, &levels).into_iter().collect(),
+            false => vec![
+                without(signal, &levels, &read),
+                without(signal, &levels, &stairs),
+            ],
         };
-        let Some(left_over) = left_over else { break };
-        let refit = Levels::of(signal, &Memory::fit(&left_over));
+        // The quieter of both readings: what it leaves is noise, what the other leaves is noise and its own misfit.
+        let refits = left_over
+            .iter()
+            .map(|left| Levels::of(signal, &Memory::fit(left)));
+        let quieter =
+            |a: &Levels, b: &Levels| a.long_run_variance().total_cmp(&b.long_run_variance());
+        let Some(refit) = refits.min_by(quieter) else {
+            break;
+        };
         if refit.long_run_variance() > WORTH * levels.long_run_variance() {
             break;
         }
