@@ -1,13 +1,18 @@
 //! The service's HTTP side: API and pages. Handlers are thin: extract, ask the store, ask the statistics, answer.
 
 pub mod api;
+pub mod assets;
 pub mod auth;
 mod body;
 mod csv;
 pub mod error;
 pub mod ingest;
 pub mod known;
+pub mod marks;
 pub mod operations;
+pub mod pages;
+pub mod paths;
+pub mod prose;
 pub mod rum;
 pub mod wording;
 
