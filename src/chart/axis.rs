@@ -9,6 +9,8 @@ use crate::http::wording::unit::{Scale, Unit};
 
 /// An axis spans at least this share of its median, so that noise stays small.
 const LEAST_SPAN: f64 = 0.15;
+/// Room that a tick wants.
+const TICK_PX: f64 = 48.0;
 /// Values that differ by more than this factor get a logarithmic axis.
 const LOG_FACTOR: f64 = 10.0;
 /// Below this length months are too coarse, and weeks are named.
@@ -27,12 +29,12 @@ pub(super) struct ValueAxis {
 }
 
 impl ValueAxis {
-    /// An axis that holds all values (base units), not from zero, with four to six round ticks.
-    pub(super) fn around(values: impl Iterator<Item = f64>, unit: Unit) -> Self {
+    /// An axis that holds all values (base units), not from zero, with round ticks: four to six on a tall panel.
+    pub(super) fn around(values: impl Iterator<Item = f64>, unit: Unit, height: f64) -> Self {
         let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) else {
-            return ValueAxis::linear(0.0, 1.0, unit);
+            return ValueAxis::linear(0.0, 1.0, unit, height);
         };
         let median = sorted[sorted.len() / 2];
         if least > 0.0 && most / least > LOG_FACTOR {
@@ -48,20 +50,29 @@ impl ValueAxis {
             low,
             (most + missing / 2.0 + air).max(low + wanted.max(1e-12)),
             unit,
+            height,
         )
     }
 
     /// An axis that starts at zero or below, for bars.
-    pub(super) fn from_zero(least: f64, most: f64, unit: Unit) -> Self {
+    pub(super) fn from_zero(least: f64, most: f64, unit: Unit, length: f64) -> Self {
         let (low, high) = (least.min(0.0), most.max(0.0));
         let span = if high > low { high - low } else { 1.0 };
         let below = if low < 0.0 { span * 0.04 } else { 0.0 };
-        ValueAxis::linear(low - below, high.max(low + span) + span * 0.04, unit)
+        ValueAxis::linear(
+            low - below,
+            high.max(low + span) + span * 0.04,
+            unit,
+            length,
+        )
     }
 
-    fn linear(low: f64, high: f64, unit: Unit) -> Self {
+    fn linear(low: f64, high: f64, unit: Unit, length: f64) -> Self {
         let scale = unit.scale_for(low.abs().max(high.abs()));
-        let step = round_step((high - low) / scale.base_units);
+        let step = round_step(
+            (high - low) / scale.base_units,
+            (length / TICK_PX).clamp(3.5, 5.0),
+        );
         let first = (low / scale.base_units / step).ceil() as i64;
         let last = (high / scale.base_units / step).floor() as i64;
         let ticks = (first..=last)
@@ -149,14 +160,14 @@ impl ValueAxis {
     }
 }
 
-/// A step of 1, 2, 2.5 or 5 times a power of ten that cuts the span into four to six.
-fn round_step(span: f64) -> f64 {
-    let power = 10f64.powi(decade((span / 4.0).max(f64::MIN_POSITIVE)));
+/// A step of 1, 2, 2.5 or 5 times a power of ten that cuts the span into about the wanted number of parts.
+fn round_step(span: f64, wanted: f64) -> f64 {
+    let power = 10f64.powi(decade((span / wanted).max(f64::MIN_POSITIVE)));
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|lead| lead * power);
-    let ticks = |step: f64| (span / step - 4.5).abs();
+    let miss = |step: f64| (span / step / wanted).ln().abs();
     steps
         .into_iter()
-        .min_by(|a, b| ticks(*a).total_cmp(&ticks(*b)))
+        .min_by(|a, b| miss(*a).total_cmp(&miss(*b)))
         .unwrap_or(power)
 }
 
@@ -206,6 +217,12 @@ impl TimeAxis {
         self.left + self.width
     }
 
+    /// A month that began before the axis is named at its left end, when the next one is far enough away.
+    fn has_room_for_a_started_month(&self, first: Date) -> bool {
+        let next = midnight_us(first.saturating_add(Span::new().months(1)));
+        self.x(next) - self.left > STARTED_MONTH_PX
+    }
+
     /// The first of each month, or of each week on a short axis, with its name; the year stands where it is new.
     pub(super) fn ticks(&self) -> Vec<(i64, String)> {
         let by_weeks = self.until_us - self.from_us < WEEKS_BELOW_DAYS * DAY_US;
@@ -221,6 +238,8 @@ impl TimeAxis {
             let at_us = midnight_us(day);
             if at_us >= self.from_us {
                 ticks.push((at_us, tick_name(day, by_weeks, &mut year)));
+            } else if !by_weeks && self.has_room_for_a_started_month(day) {
+                ticks.push((self.from_us, tick_name(day, by_weeks, &mut year)));
             }
             let step = if by_weeks {
                 Span::new().days(7)
@@ -237,6 +256,8 @@ impl TimeAxis {
     }
 }
 
+/// Room for "Mar 2026" before the next month's name.
+const STARTED_MONTH_PX: f64 = 62.0;
 /// More ticks than this no axis needs; a bound for absurd spans.
 const MAX_TICKS: usize = 60;
 
@@ -270,7 +291,7 @@ mod tests {
     fn four_to_six_round_ticks_whatever_the_span() {
         for k in 1..400 {
             let high = 1e9 * (1.0 + f64::from(k) * 0.02);
-            let axis = ValueAxis::around([1e9, high].into_iter(), Unit::Nanoseconds);
+            let axis = ValueAxis::around([1e9, high].into_iter(), Unit::Nanoseconds, 264.0);
             if !axis.is_log {
                 assert!(
                     (3..=7).contains(&axis.ticks().len()),
@@ -283,14 +304,14 @@ mod tests {
 
     #[test]
     fn a_quiet_series_is_not_blown_up() {
-        let axis = ValueAxis::around([1000.0, 1001.0, 1002.0].into_iter(), Unit::Count);
+        let axis = ValueAxis::around([1000.0, 1001.0, 1002.0].into_iter(), Unit::Count, 264.0);
         assert!(axis.span() >= 150.0);
         assert!(axis.holds(1000.0) && axis.holds(1002.0));
     }
 
     #[test]
     fn labels_have_the_digits_that_their_step_needs() {
-        let axis = ValueAxis::around([2.1e9, 2.6e9].into_iter(), Unit::Nanoseconds);
+        let axis = ValueAxis::around([2.1e9, 2.6e9].into_iter(), Unit::Nanoseconds, 264.0);
         let labels: Vec<String> = axis.ticks().iter().map(|tick| axis.label(*tick)).collect();
         assert_eq!(labels, ["2.1", "2.2", "2.3", "2.4", "2.5", "2.6"]);
         assert_eq!(axis.scale.word, "seconds");
@@ -298,7 +319,7 @@ mod tests {
 
     #[test]
     fn beyond_a_factor_of_ten_the_axis_is_logarithmic() {
-        let axis = ValueAxis::around([1e6, 5e8].into_iter(), Unit::Nanoseconds);
+        let axis = ValueAxis::around([1e6, 5e8].into_iter(), Unit::Nanoseconds, 264.0);
         assert!(axis.is_log);
         let labels: Vec<String> = axis.ticks().iter().map(|tick| axis.label(*tick)).collect();
         assert_eq!(labels, ["1", "10", "100"]);
@@ -331,8 +352,8 @@ mod tests {
 
     #[test]
     fn nothing_to_show_still_makes_an_axis() {
-        let axis = ValueAxis::around(std::iter::empty(), Unit::Count);
+        let axis = ValueAxis::around(std::iter::empty(), Unit::Count, 264.0);
         assert!(axis.holds(0.5));
-        assert!(ValueAxis::around([0.0, 0.0].into_iter(), Unit::Millionths).span() > 0.0);
+        assert!(ValueAxis::around([0.0, 0.0].into_iter(), Unit::Millionths, 264.0).span() > 0.0);
     }
 }

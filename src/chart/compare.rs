@@ -122,7 +122,7 @@ impl Comparison {
             .iter()
             .flat_map(|rung| [rung.base, rung.head])
             .flat_map(|side| [side.lower, side.upper]);
-        let axis = ValueAxis::around(values, self.unit);
+        let axis = ValueAxis::around(values, self.unit, tall);
         let y = |value: f64| top + tall * (1.0 - axis.share(value));
         for (index, &tick) in axis.ticks().iter().enumerate() {
             pen.line((plan.left, y(tick)), (plan.right, y(tick)), Ink::Rule, 1.0);
@@ -208,7 +208,7 @@ impl Comparison {
         };
         let wish = |value: f64| Wish {
             middle: y(value),
-            length: 30.0,
+            length: 34.0,
         };
         let middles = moved_apart(
             &[wish(last.head.value), wish(last.base.value)],
@@ -238,7 +238,7 @@ impl Comparison {
             Ink::Sunken,
             1.0,
         );
-        let axis = ValueAxis::around([low, high].into_iter(), Unit::Percent);
+        let axis = ValueAxis::around([low, high].into_iter(), Unit::Percent, 2.0 * tall);
         for &tick in axis
             .ticks()
             .iter()

@@ -28,7 +28,8 @@ impl HeadroomBar {
 
     /// For a card, 340 by 34 pixels.
     pub fn large(&self) -> Svg {
-        self.draw(340.0, 34.0, 40.0)
+        let is_gain = self.spent().is_some_and(|spent| spent < 0.0);
+        self.draw(340.0, 34.0, if is_gain { 40.0 } else { 2.0 })
     }
 
     /// The share of the headroom that is spent; negative after a gain. Nothing when there never was any.
@@ -46,7 +47,11 @@ impl HeadroomBar {
         let Some(spent) = self.spent() else {
             return Svg::default();
         };
-        let right = width - 12.0;
+        let right = if width > 200.0 {
+            width - 3.0
+        } else {
+            width - 12.0
+        };
         let x = |share: f64| (left + (right - left) * share).clamp(1.0, width - 1.0);
         let ends = [self.share(self.value.lower), self.share(self.value.upper)];
         let thick = (height * 0.34).round();

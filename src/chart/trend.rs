@@ -2,12 +2,13 @@
 
 mod events;
 mod panel;
+mod reach;
 
 use crate::http::wording::moment::{DAY_US, Moment};
 use crate::http::wording::quantity::Quantity;
 use crate::http::wording::unit::Unit;
 
-use super::axis::{TimeAxis, ValueAxis};
+use super::axis::TimeAxis;
 use super::ink::Ink;
 use super::pen::{self, Pen, Side};
 use super::{Room, Spoken, Svg, spoken};
@@ -19,8 +20,6 @@ const FORECAST_WEEKS: (i64, i64) = (9, 4);
 const NARROW_WEEKS: i64 = 16;
 /// More points than this would make the drawing too large; the newest are kept.
 const MAX_POINTS: usize = 600;
-/// A limit further outside the values than this share of their span is an arrow at the edge.
-const LIMIT_REACH: f64 = 0.5;
 
 /// One release, day or hour of a percentile.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,7 +192,7 @@ impl Trend {
                 &time,
                 main_top,
                 heights.0,
-                self.axis_of(&self.main, &time),
+                self.axis_of(&self.main, &time, heights.0),
                 Ink::P75,
             );
             self.draw_main(pen, &main);
@@ -205,7 +204,7 @@ impl Trend {
                     &time,
                     high_top,
                     heights.1,
-                    self.axis_of(panel, &time),
+                    self.axis_of(panel, &time, heights.1),
                     Ink::P99,
                 );
                 self.draw_ground(pen, &high);
@@ -251,49 +250,6 @@ impl Trend {
         for epoch in &self.epochs {
             self.draw_epoch(pen, frame, epoch);
         }
-    }
-
-    /// The axis of a panel: all ranges in sight, the ramp's end, and limits that are not far off.
-    fn axis_of(&self, panel: &TrendPanel, time: &TimeAxis) -> ValueAxis {
-        let in_sight = panel
-            .points
-            .iter()
-            .filter(|point| time.holds(point.at_us))
-            .filter_map(|point| point.value);
-        let mut values: Vec<f64> = in_sight
-            .flat_map(|value| [value.lower, value.value, value.upper])
-            .collect();
-        if values.is_empty() {
-            values.extend(panel.limits.iter().map(|step| step.limit));
-        }
-        let bare = ValueAxis::around(values.iter().copied(), self.unit);
-        let reach = bare.span() * LIMIT_REACH;
-        let (least, most) = values
-            .iter()
-            .fold((f64::MAX, f64::MIN), |(least, most), v| {
-                (least.min(*v), most.max(*v))
-            });
-        let is_near = |limit: &f64| *limit > least - reach && *limit < most + reach;
-        let ceiling = panel.ceiling.iter().map(|ceiling| ceiling.limit);
-        let limits = panel
-            .limits
-            .iter()
-            .filter(|step| step.from_us <= self.until_us)
-            .map(|step| step.limit);
-        let mut near: Vec<f64> = limits.chain(ceiling).filter(is_near).collect();
-        if let (Some(forecast), true) = (&self.forecast, panel == &self.main) {
-            near.extend(
-                [
-                    forecast.value.value,
-                    forecast.value.lower,
-                    forecast.value.upper,
-                ]
-                .into_iter()
-                .filter(is_near),
-            );
-        }
-        values.extend(near);
-        ValueAxis::around(values.into_iter(), self.unit)
     }
 
     /// Instants that a line must not cross.

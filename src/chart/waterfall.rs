@@ -71,7 +71,7 @@ impl Waterfall {
         let (least, most) = ends.fold((0.0f64, 0.0f64), |(least, most), end| {
             (least.min(end), most.max(end))
         });
-        let axis = ValueAxis::from_zero(least, most, self.total.unit);
+        let axis = ValueAxis::from_zero(least, most, self.total.unit, width - left - gutter);
         let x = |value: f64| left + (width - left - gutter) * axis.share(value);
         let bottom = 6.0 + rows.len() as f64 * ROW_PX;
         let height = bottom + 24.0;

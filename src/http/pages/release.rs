@@ -183,7 +183,7 @@ mod tests {
         };
         assert_eq!(
             page.headline().replace('\u{a0}', " "),
-            "With v2.35 Login got 18 % faster and Search got 4.0 % slower"
+            "With v2.35 Login got 18 % faster and Search got 4 % slower"
         );
         page.changes.truncate(0);
         assert_eq!(page.headline(), "No results for v2.35 yet.");

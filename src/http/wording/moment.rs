@@ -89,6 +89,22 @@ impl Moment {
         }
     }
 
+    /// Day and clock as a `<time>` element whose year and zone a narrow header may hide.
+    pub fn header_tag(&self) -> TimeTag {
+        let at = civil(self.at_us);
+        let (day, month, year) = (at.day(), month_name(at.month()), at.year());
+        let year = format!("<span class=\"wide-only\"> {year}</span>");
+        let clock = format!(
+            "{:02}:{:02}<span class=\"wide-only\"> UTC</span>",
+            at.hour(),
+            at.minute()
+        );
+        TimeTag {
+            iso: self.iso(),
+            text: format!("{day}{NO_BREAK_SPACE}{month}{year}, {clock}"),
+        }
+    }
+
     /// The day alone as a `<time>` element.
     pub fn day_tag(&self) -> TimeTag {
         TimeTag {

@@ -186,8 +186,11 @@ impl Quantity {
             return self.value_exponent(scale);
         }
         let larger_end = self.lower.abs().max(self.upper.abs()) / scale.base_units;
-        let finer = starts_low(half_width) && decade(larger_end) - decade(half_width) < 2;
-        decade(half_width) - i32::from(finer)
+        let coarse = decade(half_width);
+        let is_room = starts_low(half_width) && decade(larger_end) - coarse < 2;
+        let ends = [self.lower, self.upper].map(|end| end / scale.base_units);
+        let finer = is_room && ends.iter().any(|end| says_more(*end, coarse));
+        coarse - i32::from(finer)
     }
 
     fn value_exponent(&self, scale: Scale) -> i32 {
@@ -206,9 +209,17 @@ impl Quantity {
             };
         }
         // One digit alone would coarsen a proven value by more than its uncertainty.
-        let lone_digit = value < 10f64.powi(exponent + 1) && starts_low(half_width);
+        let lone_digit = value < 10f64.powi(exponent + 1)
+            && starts_low(half_width)
+            && says_more(value, exponent);
         exponent.min(decade(value)) - i32::from(lone_digit)
     }
+}
+
+/// True when the digit behind `10^exponent` is not zero.
+fn says_more(value: f64, exponent: i32) -> bool {
+    let steps = value / 10f64.powi(exponent);
+    (steps - steps.round()).abs() >= 0.05
 }
 
 /// Known values keep three digits; of counts and shares no trailing zeros, which would say nothing.
@@ -330,7 +341,7 @@ mod tests {
         );
         assert_eq!(
             plain(Quantity::percent(-0.2, -0.3, -0.1).signed()),
-            "−0.20 %"
+            "−0.2 %"
         );
         assert_eq!(plain(Quantity::exact(0.0, Unit::Percent).signed()), "0 %");
     }

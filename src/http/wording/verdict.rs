@@ -179,8 +179,8 @@ mod tests {
         let expected = [
             "−1 % [−2.8, 0.8]: even the highest likely value is inside the allowed 2 %",
             "46.8 → 49.0 ms, +4.6 % [3.1, 6.2]: even the lowest likely value is beyond the allowed 2 %",
-            "could be −2.0 % or +4.0 %; allowed is 2 %. About 4 more runs settle it",
-            "could be −2.0 % or +4.0 %; allowed is 2 %. About 1 more run settles it",
+            "could be −2 % or +4 %; allowed is 2 %. About 4 more runs settle it",
+            "could be −2 % or +4 %; allowed is 2 %. About 1 more run settles it",
             "no data for 9 days; allowed is 24 hours; more runs do not help",
             "at this noise 2 % cannot be settled; 5 % can",
             "payments's waiver ended on 31 Jan; 2.61 s is over 2.50 s",
