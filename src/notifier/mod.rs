@@ -34,6 +34,8 @@ use post::{Refused, Sender};
 const PERIOD: Duration = Duration::from_millis(500);
 /// Attempts under way at once: some receivers may hang until they time out while the others still get theirs.
 const AT_ONCE: usize = 32;
+/// A claimed delivery is another worker's again after this long; no attempt with its settlement takes longer.
+const LEASE: Duration = Duration::from_secs(60);
 /// How often the outcome of an attempt is written before the lease's end decides.
 const SETTLE_ATTEMPTS: u32 = 4;
 
@@ -61,6 +63,7 @@ pub struct Notifier {
     allow_private: bool,
     environment: Arc<Environment>,
     sender: Arc<Sender>,
+    lease: Duration,
 }
 
 impl fmt::Debug for Notifier {
@@ -87,7 +90,15 @@ impl Notifier {
             allow_private,
             environment: Arc::new(environment),
             sender: Arc::new(Sender::new(allow_private)),
+            lease: LEASE,
         }
+    }
+
+    /// The same with claims that end after another time than a minute. Where that is less than an attempt takes,
+    /// others begin a second one meanwhile.
+    #[must_use]
+    pub fn claiming_for(self, lease: Duration) -> Notifier {
+        Notifier { lease, ..self }
     }
 
     /// Delivers until `stop` turns true; attempts that were begun are then finished, each within its time limit.
@@ -114,9 +125,10 @@ impl Notifier {
         if room == 0 {
             return Ok(());
         }
+        let lease_us = i64::try_from(self.lease.as_micros()).unwrap_or(i64::MAX);
         let claimed = self
             .store
-            .claim_deliveries(&self.owner, now_us(), room as i64)
+            .claim_deliveries(&self.owner, now_us(), lease_us, room as i64)
             .await?;
         for delivery in claimed {
             let worker = self.clone();

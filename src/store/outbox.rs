@@ -45,9 +45,6 @@ pub struct Delivery {
     pub last_error: Option<String>,
 }
 
-/// A claimed delivery is another worker's again after this long, microseconds; longer than any attempt takes.
-const CLAIM_US: i64 = 60_000_000;
-
 const INSERT: &str = "INSERT INTO delivery (project_id, id, finding_id, route, event, message, created_us, due_us, attempts, \
      lease_until_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0, 0)";
 const DUE: &str = "SELECT project_id, id FROM delivery WHERE sent_us IS NULL AND dead_us IS NULL AND due_us <= $1 \
@@ -119,11 +116,13 @@ pub(super) async fn insert(
 }
 
 impl Store {
-    /// Claims up to `limit` due deliveries for this worker; each claim begins an attempt.
+    /// Claims up to `limit` due deliveries for this worker; each claim begins an attempt. One that is not settled
+    /// within `lease_us` microseconds is due again.
     pub async fn claim_deliveries(
         &self,
         owner: &str,
         now_us: i64,
+        lease_us: i64,
         limit: i64,
     ) -> Result<Vec<Delivery>, StoreError> {
         let due: Vec<(Vec<u8>, Vec<u8>)> = self.db.rows(DUE, args![now_us, limit]).await?;
@@ -133,7 +132,7 @@ impl Store {
             let row: Option<DeliveryRow> = tx
                 .row(
                     CLAIM,
-                    args![&project, &id, owner, now_us + CLAIM_US, now_us],
+                    args![&project, &id, owner, now_us + lease_us, now_us],
                 )
                 .await?;
             tx.commit().await?;
