@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use crate::detector::evidence::Evidence;
+use crate::http::paths::segment;
 use crate::http::wording::moment::Moment;
 use crate::http::wording::unit::Unit;
 use crate::stats::Interval;
@@ -122,21 +123,6 @@ fn unit_of_messages(unit: Unit) -> (&'static str, f64) {
         Unit::MilliPerSecond => ("1/s", 1e3),
         Unit::Percent => ("%", 1.0),
     }
-}
-
-/// A name as one segment of an address: everything but unreserved characters is percent-encoded (RFC 3986, 2.3).
-fn segment(name: &str) -> String {
-    use fmt::Write;
-    let mut encoded = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
