@@ -10,8 +10,8 @@ use super::change_point::LEVEL_RUNS;
 use super::levels::{Levels, Split};
 use super::signal::Signal;
 
-/// Fewest runs over which a change may be spread to count as a ramp.
-pub const RAMP: usize = 8;
+/// Fewest runs over which a change may be spread to count as a ramp: fewer are a step whose place is not sure.
+pub const RAMP: usize = 12;
 
 /// Fewest releases that a ramp takes: what two or three did are their steps.
 const RAMP_RELEASES: usize = 4;

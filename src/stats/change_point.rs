@@ -260,9 +260,9 @@ mod tests {
     }
 
     #[test]
-    fn stationary_noise_alarms_less_than_once_in_ten_years_whatever_its_kind() {
+    fn stationary_noise_alarms_at_most_once_in_ten_years_whatever_its_kind() {
         let scaled = |values: Vec<f64>| values.into_iter().map(|v| 0.01 * v).collect::<Vec<_>>();
-        let white = alarms(|r| scaled((0..365).map(|_| r.normal()).collect()), 200);
+        let white = alarms(|r| scaled((0..365).map(|_| r.normal()).collect()), 50);
         let heavy = alarms(
             |r| {
                 scaled(
@@ -271,10 +271,10 @@ mod tests {
                         .collect(),
                 )
             },
-            200,
+            50,
         );
-        let lingering = alarms(|r| scaled(r.autoregressive(365, 0.6)), 200);
-        let strong = alarms(|r| scaled(r.autoregressive(365, 0.85)), 100);
+        let lingering = alarms(|r| scaled(r.autoregressive(365, 0.6)), 50);
+        let strong = alarms(|r| scaled(r.autoregressive(365, 0.85)), 50);
         let levels = alarms(
             |r| {
                 let mut slow = false;
@@ -289,15 +289,9 @@ mod tests {
                         .collect(),
                 )
             },
-            200,
+            50,
         );
         let counts = [white, heavy, lingering, strong, levels];
-        assert!(
-            counts
-                .iter()
-                .zip([200, 200, 200, 100, 200])
-                .all(|(alarms, years)| *alarms * 10 <= years),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|alarms| *alarms <= 5), "{counts:?}");
     }
 }

@@ -95,8 +95,8 @@ pub fn forecast(
     }
 }
 
-/// The same for a later number of releases or days: the first day on which the chance is reached, by halving. The
-/// chance rises with the days wherever level and pace point at the limit.
+/// The first day on which the chance is reached, by halving: the chance rises with the days wherever level and pace
+/// point at the limit.
 fn day_of(chance: f64, reached: &dyn Fn(f64) -> f64) -> Option<f64> {
     let (mut before, mut after) = (0.0, HORIZON_DAYS);
     if reached(after) < chance {

@@ -5,6 +5,7 @@
 //! A statistic that its evidence cannot carry is an [`Err`] of [`Needs`], never a made-up number.
 
 pub mod bleed;
+pub mod blind_spot;
 pub mod budget;
 pub mod change_point;
 pub mod common_mode;

@@ -206,16 +206,15 @@ mod tests {
             (1_500, 0.99),
             (40, 0.5),
         ] {
-            let (rounds, bounds) = (4_000, rank_bounds(n, q, 0.95).unwrap());
+            let (rounds, bounds) = (3_000, rank_bounds(n, q, 0.95).unwrap());
             let mut covered = 0;
             for _ in 0..rounds {
-                let mut sample: Vec<f64> = (0..n).map(|_| random.uniform()).collect();
-                sample.sort_by(f64::total_cmp);
-                let at = |rank: u64| sample[rank as usize - 1];
-                covered += u32::from(at(bounds.lower) <= q && q <= at(bounds.upper));
+                // The ends enclose the quantile if as many of the sample lie below it as their ranks say.
+                let below = (0..n).filter(|_| random.uniform() < q).count() as u64;
+                covered += u32::from((bounds.lower..bounds.upper).contains(&below));
             }
             let share = f64::from(covered) / f64::from(rounds);
-            assert!(share >= 0.95 - 0.008, "{share} at n = {n}, q = {q}");
+            assert!(share >= 0.95 - 0.010, "{share} at n = {n}, q = {q}");
         }
     }
 

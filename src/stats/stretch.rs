@@ -56,6 +56,22 @@ impl<'a> Stretch<'a> {
         })
     }
 
+    /// The values as they came, on the scale of the tests, less everything that was found in them.
+    pub(super) fn noise(&self) -> Vec<f64> {
+        let left_over = without(&self.signal, &self.levels, &self.shapes);
+        let drawn_in = self
+            .signal
+            .plain
+            .iter()
+            .zip(&self.signal.tame)
+            .map(|(plain, tame)| plain - tame);
+        left_over
+            .iter()
+            .zip(drawn_in)
+            .map(|(left, wild)| left + wild)
+            .collect()
+    }
+
     /// When its rows were measured.
     pub(super) fn times_us(&self) -> Vec<i64> {
         self.rows.iter().map(|r| r.time_us).collect()
