@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::http::{App, Counters, Settings, known::Known, router};
 use crate::store::{Id, Store};
 use crate::writer::Writer;
-use crate::{detector, folder};
+use crate::{detector, folder, notifier};
 
 /// How long open requests may take to end once the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -54,7 +54,13 @@ impl Service {
                 stopped.clone(),
                 wake(&notify),
             )),
-            //NOTIFIER
+            tokio::spawn(notifier::run(
+                store.clone(),
+                owner,
+                settings.allow_private_routes,
+                notify,
+                stopped,
+            )),
         ];
         let app = App {
             store,

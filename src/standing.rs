@@ -139,11 +139,14 @@ pub async fn standing<'a>(
             value: value.ok_or(needs.unwrap_or_default()),
             limit,
             direction,
-            age_us: tracked
-                .series
-                .is_field()
-                .then(|| newest_us.map(|newest| now_us - newest))
-                .flatten(),
+            // A release's runs do not age: what counts for the lab is whether new releases are measured.
+            age_us: newest_us.map(|newest| {
+                if tracked.series.is_field() {
+                    now_us - newest
+                } else {
+                    0
+                }
+            }),
             fresh_us: fresh_us(record, tracked),
             releases_without_run: if silent.is_some() {
                 budget::SILENT_RELEASES
@@ -229,6 +232,24 @@ fn forecast(tracked: &Tracked, findings: &[Finding], now_us: i64) -> Option<Fore
     })
 }
 
+/// How much wider than usual the newest releases' ranges may be before the ledger waits for them.
+const TOO_NEW: f64 = 3.0;
+
+/// Leaves out the newest releases that have too little data yet to say what they added.
+fn resolvable<P>(mut kept: Vec<(P, Interval)>) -> Vec<(P, Interval)> {
+    let mut widths: Vec<f64> = kept.iter().map(|(_, i)| i.half_width()).collect();
+    widths.sort_by(f64::total_cmp);
+    let usual = widths.get(widths.len() / 2).copied().unwrap_or(0.0);
+    while kept.len() > 2
+        && kept
+            .last()
+            .is_some_and(|(_, interval)| interval.half_width() > TOO_NEW * usual)
+    {
+        kept.pop();
+    }
+    kept
+}
+
 /// The ledger of a series since a release (its pinned reference, else its oldest release); none with fewer than two
 /// releases that carry the statistic.
 pub async fn account(
@@ -256,6 +277,7 @@ pub async fn account(
         .filter(|point| point.epoch == epoch)
         .filter_map(|point| Some((point, point.interval?)))
         .collect();
+    let kept = resolvable(kept);
     let values: Vec<Estimate> = kept
         .iter()
         .map(|(_, interval)| Estimate {

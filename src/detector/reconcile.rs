@@ -63,6 +63,8 @@ impl Judged<'_> {
         for (change, matched) in self.changes.iter().zip(&matched) {
             match matched {
                 Some(index) => changes.extend(self.refined(&known[*index], change)),
+                // What the next runs may still take back is not told yet.
+                None if !change.firm => {}
                 None => changes.push(self.opened(change)),
             }
         }
@@ -240,6 +242,7 @@ impl Judged<'_> {
             slope_pct_per_release: evidence.slope_pct_per_release,
             releases: evidence.releases,
             reason: evidence.reason.clone(),
+            firm: true,
         }
     }
 

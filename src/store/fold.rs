@@ -38,7 +38,7 @@ const DUE: &str = "SELECT report_id, series_id, release, stratum, value, first_u
      WHERE project_id = $1 AND closed_us IS NULL AND last_us < $2 ORDER BY last_us LIMIT $3";
 const CLOSE: &str = "UPDATE pending SET closed_us = $3 WHERE project_id = $1 AND report_id = $2";
 const FORGET: &str = "DELETE FROM pending WHERE project_id = $1 AND closed_us < $2";
-const OPEN_OF_SERIES: &str = "SELECT report_id, series_id, release, stratum, value, first_us FROM pending \
+const OPEN_OF_SERIES: &str = "SELECT report_id, series_id, release, stratum, value, first_us, sequence FROM pending \
      WHERE project_id = $1 AND series_id = $2 AND closed_us IS NULL LIMIT $3";
 const OPEN_PROJECTS: &str =
     "SELECT DISTINCT project_id FROM pending WHERE closed_us IS NULL AND last_us < $1 LIMIT 1000";
@@ -46,6 +46,7 @@ const COUNT_LATE: &str = "INSERT INTO dropped_count (project_id, day_us, reason,
      ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
 
 type ReportRow = (String, Vec<u8>, String, String, i64, i64);
+type OpenRow = (String, Vec<u8>, String, String, i64, i64, i64);
 
 impl Store {
     /// Projects with page views that are due to close.
@@ -134,13 +135,14 @@ impl Store {
         tx.commit().await
     }
 
-    /// The reports of a series whose page views are still open, by metric instance, as provisional deltas.
+    /// The reports of a series whose page views are still open, by metric instance: the sequence of the last one, and
+    /// its value as a provisional delta.
     pub(super) async fn open_reports(
         &self,
         project: &ProjectId,
         series: SeriesId,
-    ) -> Result<BTreeMap<String, Delta>, StoreError> {
-        let rows: Vec<ReportRow> = self
+    ) -> Result<BTreeMap<String, (u64, Delta)>, StoreError> {
+        let rows: Vec<OpenRow> = self
             .db
             .rows(
                 OPEN_OF_SERIES,
@@ -149,10 +151,13 @@ impl Store {
             .await?;
         let prefix = series.to_string();
         rows.into_iter()
-            .map(|row| {
-                let id = row.0.strip_prefix(&prefix).unwrap_or(&row.0).to_owned();
-                Ok((id, settled(row)?))
-            })
+            .map(
+                |(report, series, release, stratum, value, first_us, sequence)| {
+                    let id = report.strip_prefix(&prefix).unwrap_or(&report).to_owned();
+                    let row = (report, series, release, stratum, value, first_us);
+                    Ok((id, (sequence as u64, settled(row)?)))
+                },
+            )
             .collect()
     }
 }

@@ -54,12 +54,18 @@ impl Store {
         let mut deltas = Vec::new();
         for delta in self.tail(project, &[series]).await? {
             // Of one page view's reports only the last one counts.
-            match &delta.values {
-                Values::Report { id, .. } => drop(open.insert(id.clone(), delta)),
-                _ => deltas.push(delta),
+            let (id, sequence) = match &delta.values {
+                Values::Report { id, sequence, .. } => (id.clone(), *sequence),
+                _ => {
+                    deltas.push(delta);
+                    continue;
+                }
+            };
+            if open.get(&id).is_none_or(|(last, _)| *last <= sequence) {
+                open.insert(id, (sequence, delta));
             }
         }
-        deltas.extend(open.into_values());
+        deltas.extend(open.into_values().map(|(_, delta)| delta));
         let mut touched: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
         for delta in &deltas {
             // Old hours stay visible until they are dropped, so the reader takes every hour there is.
