@@ -165,7 +165,7 @@ mod tests {
 
     use reqwest::dns::{Addrs, Name, Resolve, Resolving};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -248,6 +248,30 @@ mod tests {
         );
         assert!(!refused.error.contains("hush") && !refused.error.contains("127.0.0.1"));
         assert!(!refused.is_final);
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_never_answers_is_left() {
+        let (address, mut connections) = receiver_that_waits().await;
+        let limit = Duration::from_millis(200);
+        let impatient = settings(true).timeout(limit).build().unwrap();
+        let post = impatient.post(format!("http://{address}/hush"));
+        let error = post.send().await.unwrap_err();
+        assert_eq!(cause(&error), "no answer within 10 s");
+        assert!(connections.try_recv().is_ok());
+    }
+
+    /// Takes connections and says nothing.
+    async fn receiver_that_waits() -> (SocketAddr, tokio::sync::mpsc::Receiver<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (seen, connections) = tokio::sync::mpsc::channel(16);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                seen.send(stream).await.unwrap();
+            }
+        });
+        (address, connections)
     }
 
     /// Answers every name with a loopback address.

@@ -59,14 +59,21 @@ impl Resolve for System {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+    use std::sync::Mutex;
+
     use super::*;
 
-    struct Fixed(Vec<&'static str>);
+    /// Gives these answers one after the other, the last one for good.
+    struct Scripted(Mutex<Vec<Vec<&'static str>>>);
 
-    impl Resolve for Fixed {
+    impl Resolve for Scripted {
         fn resolve(&self, _: Name) -> Resolving {
-            let answer: Vec<SocketAddr> = self
-                .0
+            let mut script = self.0.lock().unwrap();
+            let answer = match script.len() {
+                1 => script[0].clone(),
+                _ => script.remove(0),
+            };
+            let answer: Vec<SocketAddr> = answer
                 .iter()
                 .map(|ip| SocketAddr::new(ip.parse().unwrap(), 0))
                 .collect();
@@ -77,10 +84,13 @@ mod tests {
         }
     }
 
-    async fn dialled(answer: &[&'static str]) -> Result<Vec<String>, String> {
-        let resolver = PublicOnly::over(Arc::new(Fixed(answer.to_vec())));
-        let name = "hooks.example.com".parse().unwrap();
-        match resolver.resolve(name).await {
+    fn scripted(answers: &[&[&'static str]]) -> PublicOnly {
+        let answers = answers.iter().map(|answer| answer.to_vec()).collect();
+        PublicOnly::over(Arc::new(Scripted(Mutex::new(answers))))
+    }
+
+    async fn dialled(resolver: &PublicOnly) -> Result<Vec<String>, String> {
+        match resolver.resolve("hooks.example.com".parse().unwrap()).await {
             Ok(addresses) => Ok(addresses.map(|a| a.ip().to_string()).collect()),
             Err(error) => Err(error.to_string()),
         }
@@ -88,16 +98,24 @@ mod tests {
 
     #[tokio::test]
     async fn private_answers_are_left_out() {
-        let mixed = dialled(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700::1111"]).await;
-        assert_eq!(mixed.unwrap(), ["8.8.8.8", "2606:4700::1111"]);
+        let mixed = scripted(&[&["10.0.0.1", "8.8.8.8", "::1", "2606:4700::1111"]]);
+        let addresses = dialled(&mixed).await.unwrap();
+        assert_eq!(addresses, ["8.8.8.8", "2606:4700::1111"]);
     }
 
     #[tokio::test]
     async fn a_name_with_private_answers_only_is_refused() {
         for private in ["127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1"] {
-            let refusal = dialled(&[private]).await.unwrap_err();
+            let refusal = dialled(&scripted(&[&[private]])).await.unwrap_err();
             assert_eq!(refusal, AddressError::NotPublic.to_string(), "{private}");
         }
-        assert!(dialled(&[]).await.is_err());
+        assert!(dialled(&scripted(&[&[]])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_turns_private_is_refused_from_then_on() {
+        let rebinding = scripted(&[&["8.8.8.8"], &["169.254.169.254"]]);
+        assert_eq!(dialled(&rebinding).await.unwrap(), ["8.8.8.8"]);
+        assert!(dialled(&rebinding).await.is_err());
     }
 }
