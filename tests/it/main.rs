@@ -7,4 +7,5 @@ mod cli_push;
 mod cli_stub;
 mod ground;
 mod ingest;
+mod notifier;
 mod tidy;
