@@ -1,11 +1,13 @@
 //! The service's HTTP side: API and pages. Handlers are thin: extract, ask the store, ask the statistics, answer.
 
 pub mod api;
+mod as_page;
 pub mod assets;
 pub mod auth;
 mod body;
 mod csv;
 pub mod error;
+mod finding_forms;
 pub mod ingest;
 pub mod known;
 pub mod marks;
@@ -14,14 +16,15 @@ pub mod pages;
 pub mod paths;
 pub mod prose;
 pub mod rum;
+mod session;
 pub mod wording;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -141,11 +144,23 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(app: App) -> Router {
     let (api, _) = api().split_for_parts();
     let (open, _) = open().split_for_parts();
+    let pages = Router::new()
+        .route("/login", get(session::login).post(session::sign_in))
+        .route("/logout", post(session::sign_out))
+        .route(
+            "/enrol/{secret}",
+            get(session::enrol).post(session::make_account),
+        )
+        .route(
+            "/{project}/findings/{id}/{button}",
+            post(finding_forms::press),
+        );
     // What a session cookie can reach is guarded against other sites' forms; beacons carry no right to anything.
-    let guarded = api.layer(CsrfLayer::new());
+    let guarded = pages.merge(api).layer(CsrfLayer::new());
     Router::new()
         .merge(guarded)
         .merge(open)
+        .route("/assets/{name}", get(assets::serve))
         .route("/api/openapi.json", get(async || Json(openapi())))
         .fallback(async || error::Error::not_found())
         .layer(
@@ -160,6 +175,7 @@ pub fn router(app: App) -> Router {
                 .layer(from_fn_with_state(app.clone(), operations::count))
                 .layer(security_headers(&app.settings))
                 .layer(CompressionLayer::new())
+                .layer(from_fn(as_page::errors))
                 .layer(CatchPanicLayer::new())
                 .layer(TimeoutLayer::with_status_code(
                     StatusCode::SERVICE_UNAVAILABLE,

@@ -4,6 +4,7 @@
 pub mod actions;
 pub mod budgets;
 pub mod compare;
+pub mod enrol;
 pub mod error;
 pub mod facts;
 pub mod finding;
