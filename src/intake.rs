@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use collectors::report::{
-    Basis, Beacon, Buckets, Context, Observation, Payload, Report, Samples, Source,
-};
-use collectors::units::{self, Dimension, Unit};
+use collectors::report::{Beacon, Context, Observation, Payload, Report, Source};
+use collectors::units::{self, Dimension};
+use collectors::{AtRest, at_rest};
 
 use crate::store::{Delta, Id, Release, Run, Series, Stratum, Summary, Values};
 
@@ -57,6 +56,9 @@ pub enum IntakeError {
     /// The time lies more than a day ahead of the server's clock; check the sender's clock.
     #[error("time lies more than 24 h in the future; check the sender's clock")]
     Future,
+    /// The counts of a histogram overflow; no tool records so many values.
+    #[error("the counts of a histogram are too large to add up")]
+    TooMany,
 }
 
 /// Settles a report's identities and converts its values.
@@ -120,8 +122,7 @@ pub fn intake(report: &Report, sender: &Sender) -> Result<Intake, IntakeError> {
     let mut known: BTreeMap<Id, usize> = BTreeMap::new();
     for observation in &report.observations {
         let series = series_of(report, observation, sender, &context, source);
-        let unit = units::unit(&observation.unit, &observation.metric, source);
-        let Some((values, dropped)) = values_of(observation, unit, &mut taken) else {
+        let Some((values, dropped)) = values_of(observation, source, &mut taken)? else {
             continue;
         };
         let id = series.id();
@@ -231,109 +232,64 @@ fn stratum_of(beacon: Option<&Beacon>) -> Stratum {
 }
 
 /// The values in base units and how many had no place; none when nothing is left.
-fn values_of(observation: &Observation, unit: Unit, taken: &mut Intake) -> Option<(Values, u64)> {
-    let mut dropped = 0;
-    let mut base = |native: f64, weight: u64| match unit.to_base(native) {
-        Ok(value) => Some(value),
-        Err(reason) => {
-            dropped += weight;
-            *taken.dropped.entry(reason_word(reason)).or_default() += weight;
-            None
-        }
-    };
-    let values = match &observation.payload {
-        Payload::Samples(Samples { values, .. }) => {
-            let kept: Vec<u64> = values.iter().filter_map(|value| base(*value, 1)).collect();
-            taken.samples += kept.len() as u64;
-            (!kept.is_empty()).then_some(Values::Raw(kept))
-        }
-        Payload::Scalar(scalar) => match &observation.beacon {
-            Some(beacon) => base(scalar.value, 1).map(|value| {
-                taken.samples += 1;
-                if beacon.id.is_empty() {
-                    Values::Raw(vec![value])
-                } else {
-                    Values::Report {
-                        id: format!("{} {}", beacon.id, observation.metric),
-                        sequence: beacon.sequence,
-                        value,
-                    }
-                }
-            }),
-            None => {
-                taken.samples += 1;
-                Some(Values::Exact(unit.to_base_exactly(scalar.value)))
-            }
-        },
-        Payload::Buckets(buckets) => buckets_of(buckets, unit, &mut base).inspect(|values| {
-            taken.samples += match values {
-                Values::Pairs(pairs) => pairs.iter().map(|(_, count)| count).sum(),
-                Values::Explicit { counts, .. } => counts.iter().sum::<u64>(),
-                _ => 0,
-            };
-        }),
-        Payload::Summary(summary) => Some(Values::Summary(Summary {
-            headline: summary
-                .headline_value()
-                .map(|value| unit.to_base_exactly(value)),
-            count: summary.count,
-            stddev: summary.stddev.map(|value| unit.to_base_exactly(value)),
-            reported: summary.reported.clone(),
-        })),
-    };
-    values.map(|values| (values, dropped))
-}
-
-fn buckets_of(
-    buckets: &Buckets,
-    unit: Unit,
-    base: &mut impl FnMut(f64, u64) -> Option<u64>,
-) -> Option<Values> {
-    match buckets {
-        Buckets::Hdr {
+fn values_of(
+    observation: &Observation,
+    source: Source,
+    taken: &mut Intake,
+) -> Result<Option<(Values, u64)>, IntakeError> {
+    let (_, rest) = at_rest(observation, source).map_err(|_| IntakeError::TooMany)?;
+    let (values, samples, dropped) = match rest {
+        AtRest::Histogram {
             histogram,
-            unit_ratio,
-            ..
+            out_of_range,
         } => {
-            let mut scaled = collectors::histogram::Histogram::new();
-            for (lower, upper, count) in histogram.buckets() {
-                let middle = (lower as f64 + upper as f64) / 2.0 * unit_ratio;
-                if let Some(value) = base(middle, count) {
-                    // Counts were checked when the payload was decoded; their sum fits.
-                    let _ = scaled.record_n(value, count);
-                }
+            let values = Values::Pairs(histogram.pairs().to_vec());
+            (values, histogram.count(), out_of_range)
+        }
+        AtRest::Explicit { bounds, counts, .. } => {
+            let samples = counts.iter().sum();
+            (Values::Explicit { bounds, counts }, samples, 0)
+        }
+        AtRest::Scalar(value) => match &observation.beacon {
+            Some(beacon) if !beacon.id.is_empty() => {
+                let report = Values::Report {
+                    id: format!("{} {}", beacon.id, observation.metric),
+                    sequence: beacon.sequence,
+                    value,
+                };
+                (report, 1, 0)
             }
-            (!scaled.is_empty()).then(|| Values::Pairs(scaled.pairs().to_vec()))
+            Some(_) => (Values::Raw(vec![value]), 1, 0),
+            None => (Values::Exact(value as f64), 1, 0),
+        },
+        AtRest::Summary {
+            headline,
+            stddev,
+            count,
+        } => {
+            let summary = Summary {
+                headline,
+                count,
+                stddev,
+                reported: reported(&observation.payload),
+            };
+            (Values::Summary(summary), 0, 0)
         }
-        Buckets::Explicit { bounds, counts, .. } => Some(Values::Explicit {
-            bounds: bounds.iter().map(|b| unit.to_base_exactly(*b)).collect(),
-            counts: counts.clone(),
-        }),
-        Buckets::Spectrum { rows, .. } => {
-            let mut counts: Vec<u64> = rows.iter().map(|(_, count)| *count).collect();
-            counts.push(0);
-            Some(Values::Explicit {
-                bounds: rows
-                    .iter()
-                    .map(|(edge, _)| unit.to_base_exactly(*edge))
-                    .collect(),
-                counts,
-            })
-        }
+    };
+    taken.samples += samples;
+    if dropped > 0 {
+        *taken.dropped.entry("out_of_range").or_default() += dropped;
     }
+    let empty = matches!(&values, Values::Pairs(pairs) if pairs.is_empty());
+    Ok((!empty).then_some((values, dropped)))
 }
 
-fn reason_word(reason: units::Unstorable) -> &'static str {
-    match reason {
-        units::Unstorable::Negative => "negative",
-        units::Unstorable::NotFinite => "not_finite",
-        units::Unstorable::TooLarge => "too_large",
+/// What the tool printed, under its own names.
+fn reported(payload: &Payload) -> Vec<(String, f64)> {
+    match payload {
+        Payload::Summary(summary) => summary.reported.clone(),
+        _ => Vec::new(),
     }
-}
-
-/// Whether percentiles of operations can be given for a basis; of the others a median with a range between runs.
-pub fn has_percentiles(basis: Basis) -> bool {
-    basis == Basis::Op
 }
 
 /// A dimension as stored, parsed; what does not parse counts as unitless.

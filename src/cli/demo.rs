@@ -216,38 +216,28 @@ fn progress(length: u64, message: &'static str) -> ProgressBar {
 /// What to look at, from what was really found.
 async fn tour(store: &Store, address: &str) -> Result<String, Failure> {
     let project = store.project_for_administration(PROJECT).await?;
+    let start = format!("{address}{}", crate::http::paths::project(PROJECT));
     let findings = store.findings(&project).await?;
     let first = |kind: &str, open: bool| {
         findings
             .iter()
             .find(|finding| finding.kind == kind && finding.state.is_open() == open)
     };
-    let mut lines = vec![format!("Nine months of a small shop: {address}/{PROJECT}")];
+    let mut lines = vec![format!("Nine months of a small shop: {start}")];
     let mut point = |what: &str, finding: Option<&crate::store::Finding>| {
         if let Some(finding) = finding {
-            lines.push(format!(
-                "  {what}: {address}/{PROJECT}/findings/{}",
-                finding.id
-            ));
+            lines.push(format!("  {what}: {start}/findings/{}", finding.id));
         }
     };
     point("a slow bleed that passed every gate", first("bleed", true));
     point("a bleed that somebody stopped", first("bleed", false));
     point("a step", first("step", true));
     point("a flow that went silent", first("missing", true));
-    let gates = format!("  the gate's answers: {address}/{PROJECT}/gates");
+    let gates = format!("  the gate's answers: {start}/gates");
     lines.push(gates);
     let record = crate::http::api::record_of(store, &project).await?;
     for release in record.releases.iter().rev().take(3).rev() {
-        let asked = verdict::ask(
-            store,
-            &record,
-            "release",
-            &release.name,
-            &format!("{address}/{PROJECT}"),
-            now_us(),
-        )
-        .await;
+        let asked = verdict::ask(store, &record, "release", &release.name, &start, now_us()).await;
         if let Ok(answer) = asked {
             lines.push(format!(
                 "  longwatch gate release --release {}   {}",

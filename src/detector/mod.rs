@@ -79,7 +79,7 @@ pub async fn round(
             continue;
         };
         let slug = slugs.get(&project).map_or("", String::as_str);
-        let url = format!("{public_url}/{slug}");
+        let url = format!("{public_url}{}", crate::http::paths::project(slug));
         let outcome = judge_project(store, &lease, &url).await;
         store.give_back(&lease).await?;
         any |= outcome?;

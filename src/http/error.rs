@@ -147,6 +147,7 @@ impl From<IntakeError> for Error {
         let code = match error {
             IntakeError::NoRelease => "release_missing",
             IntakeError::Future => "clock",
+            IntakeError::TooMany => "invalid_value",
         };
         Error::new(StatusCode::UNPROCESSABLE_ENTITY, code, error.to_string())
     }

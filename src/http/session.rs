@@ -90,7 +90,11 @@ pub(super) async fn sign_in(
 }
 
 /// Ends the session on the server and in the browser.
-pub(super) async fn sign_out(State(app): State<App>, jar: CookieJar, parts: Parts) -> Result<Response> {
+pub(super) async fn sign_out(
+    State(app): State<App>,
+    jar: CookieJar,
+    parts: Parts,
+) -> Result<Response> {
     if let Some(session) = session_of(&parts) {
         app.store.end_session(&session).await?;
     }

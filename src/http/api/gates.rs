@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Page, PageQuery, record};
 use crate::clock::now_us;
 use crate::http::error::{Error, Result};
-use crate::http::{App, auth};
+use crate::http::{App, auth, paths};
 use crate::store::Id;
 use crate::verdict::{self, Answer, AskError};
 
@@ -45,7 +45,7 @@ pub async fn ask(
     Json(question): Json<Question>,
 ) -> Result<Json<Answer>> {
     let record = record(&app, caller.project()).await?;
-    let url = format!("{}/{project}", app.settings.public_url);
+    let url = format!("{}{}", app.settings.public_url, paths::project(&project));
     let answer = verdict::ask(
         &app.store,
         &record,

@@ -1,0 +1,248 @@
+//! The evidence that a verdict rests on, gathered for each series under each budget of a gate's flows.
+
+use std::collections::BTreeMap;
+
+use crate::config::{Budget, Enforcement, Gate, Waiver, utc_date};
+use crate::record::{CONFIDENCE, DAY_US, Measured, Record, Tracked};
+use crate::stats::runs::{self, Noise};
+use crate::stats::{Interval, Needs};
+use crate::store::{Store, StoreError};
+
+/// The release that is asked about, and the moment that counts as now for it.
+pub(super) struct Subject<'a> {
+    pub(super) name: &'a str,
+    pub(super) rank: usize,
+    /// Now for the newest release; for a past one, the moment at which the next one came.
+    pub(super) until_us: i64,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(record: &'a Record, rank: usize, now_us: i64) -> Self {
+        Subject {
+            name: &record.releases[rank].name,
+            rank,
+            until_us: record
+                .releases
+                .get(rank + 1)
+                .map_or(now_us, |next| next.time_us.min(now_us)),
+        }
+    }
+}
+
+/// The evidence on one series under one budget.
+pub(super) struct Gathered<'a> {
+    pub(super) tracked: &'a Tracked,
+    pub(super) budget: &'a Budget,
+    pub(super) waiver: Option<&'a Waiver>,
+    pub(super) counts: bool,
+    pub(super) q: Option<f64>,
+    /// Measurements of the release.
+    pub(super) candidate: Vec<Measured>,
+    /// What they are compared with: kind, release, measurements, and a remark where it was not the one asked for.
+    pub(super) references: Vec<(&'static str, String, Vec<Measured>, Option<String>)>,
+    pub(super) noise: Option<Noise>,
+    /// The value that the budget judges, with how many samples and units stand behind it.
+    pub(super) judged: Option<(Result<Interval, Needs>, u64, u64)>,
+    pub(super) age_us: Option<i64>,
+    pub(super) fresh: bool,
+    /// Sentences of open bleeds.
+    pub(super) bleeds: Vec<String>,
+}
+
+pub(super) async fn gather<'a>(
+    store: &Store,
+    record: &'a Record,
+    gate: &'a Gate,
+    subject: &Subject<'_>,
+) -> Result<Vec<Gathered<'a>>, StoreError> {
+    let findings = store.findings(&record.project).await?;
+    let day = utc_date(subject.until_us);
+    let mut gathered = Vec::new();
+    for flow in &gate.flows {
+        for tracked in record.series_of(flow) {
+            for budget in record.budgets(tracked) {
+                let q = tracked
+                    .has_percentiles()
+                    .then(|| budget.quantile())
+                    .flatten();
+                let measured = record.measured(store, tracked, q).await?;
+                let mut one = Gathered {
+                    tracked,
+                    budget,
+                    waiver: record.config.waiver_for(&budget.id, day),
+                    counts: budget.enforcement_on(day) == Enforcement::Verify,
+                    q,
+                    candidate: Vec::new(),
+                    references: Vec::new(),
+                    noise: None,
+                    judged: None,
+                    age_us: None,
+                    fresh: false,
+                    bleeds: findings
+                        .iter()
+                        .filter(|finding| {
+                            finding.series == Some(tracked.id)
+                                && finding.kind == "bleed"
+                                && finding.state.is_open()
+                                && finding.onset_us <= subject.until_us
+                        })
+                        .map(|finding| {
+                            finding.evidence["sentence"]
+                                .as_str()
+                                .unwrap_or("a slow bleed is open")
+                                .to_owned()
+                        })
+                        .collect(),
+                };
+                one.fill(store, record, gate, subject, measured).await?;
+                gathered.push(one);
+            }
+        }
+    }
+    Ok(gathered)
+}
+
+impl Gathered<'_> {
+    async fn fill(
+        &mut self,
+        store: &Store,
+        record: &Record,
+        gate: &Gate,
+        subject: &Subject<'_>,
+        measured: Vec<Measured>,
+    ) -> Result<(), StoreError> {
+        let field = self.tracked.series.is_field();
+        let known: Vec<Measured> = measured
+            .into_iter()
+            .filter(|m| m.release <= subject.rank && (!field || m.time_us <= subject.until_us))
+            .collect();
+        self.candidate = known
+            .iter()
+            .filter(|m| m.release == subject.rank)
+            .cloned()
+            .collect();
+        let epoch = self
+            .candidate
+            .last()
+            .or(known.last())
+            .map_or(0, |m| m.epoch);
+        let same: Vec<&Measured> = known.iter().filter(|m| m.epoch == epoch).collect();
+        self.noise = noise_of(&same, field);
+        self.references = references(record, self.tracked, subject, &same);
+        let newest = if field {
+            known.last().map(|m| m.time_us + DAY_US - 1)
+        } else {
+            self.candidate.iter().map(|m| m.time_us).max()
+        };
+        self.age_us = newest.map(|newest| (subject.until_us - newest).max(0));
+        self.fresh = self.age_us.is_some_and(|age| age <= gate.fresh.micros());
+        self.judged = if field {
+            self.judged_days(store, record, subject).await?
+        } else {
+            self.judged_runs()
+        };
+        Ok(())
+    }
+
+    /// Field budgets judge all traffic of their window up to the moment that counts.
+    async fn judged_days(
+        &self,
+        store: &Store,
+        record: &Record,
+        subject: &Subject<'_>,
+    ) -> Result<Option<(Result<Interval, Needs>, u64, u64)>, StoreError> {
+        let days = i64::from(self.budget.window.days().unwrap_or(28));
+        let merged = record
+            .merged_days(
+                store,
+                self.tracked,
+                subject.until_us - days * DAY_US,
+                subject.until_us,
+            )
+            .await?;
+        Ok(merged.and_then(|window| {
+            let value = window.body.as_ref()?.percentile(self.q?);
+            Some((value, window.count, days as u64))
+        }))
+    }
+
+    fn judged_runs(&self) -> Option<(Result<Interval, Needs>, u64, u64)> {
+        if self.candidate.is_empty() {
+            return None;
+        }
+        let values = values(&self.candidate);
+        let value = match &self.noise {
+            Some(noise) => runs::statistic_with(&values, noise, CONFIDENCE),
+            None => runs::statistic(&values, CONFIDENCE),
+        };
+        Some((value, samples(&self.candidate), values.len() as u64))
+    }
+}
+
+pub(super) fn values(measured: &[Measured]) -> Vec<f64> {
+    measured.iter().map(|m| m.value).collect()
+}
+
+pub(super) fn samples(measured: &[Measured]) -> u64 {
+    measured.iter().map(|m| m.count).sum()
+}
+
+/// Noise between units of evidence in one epoch: within releases where they have several, else between neighbours.
+pub(super) fn noise_of(measured: &[&Measured], field: bool) -> Option<Noise> {
+    let mut by_release: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for m in measured {
+        by_release.entry(m.release).or_default().push(m.value);
+    }
+    let slices: Vec<&[f64]> = by_release.values().map(Vec::as_slice).collect();
+    runs::pooled_noise(&slices)
+        .filter(|noise| field || noise.df >= 5.0)
+        .or_else(|| {
+            let all: Vec<f64> = measured.iter().map(|m| m.value).collect();
+            runs::successive_noise(&all)
+        })
+}
+
+/// The pinned and the rolling reference, as far as they were measured the same way.
+pub(super) fn references(
+    record: &Record,
+    tracked: &Tracked,
+    subject: &Subject<'_>,
+    same_epoch: &[&Measured],
+) -> Vec<(&'static str, String, Vec<Measured>, Option<String>)> {
+    let of = |rank: usize| -> Vec<Measured> {
+        same_epoch
+            .iter()
+            .filter(|m| m.release == rank)
+            .map(|m| (*m).clone())
+            .collect()
+    };
+    let name = |rank: usize| record.releases[rank].name.clone();
+    let mut found = Vec::new();
+    let earlier: Vec<usize> = same_epoch
+        .iter()
+        .map(|m| m.release)
+        .filter(|rank| *rank < subject.rank)
+        .collect();
+    if let Some(pinned) = record.config.reference_of(&tracked.flow)
+        && let Some(rank) = record.rank(&pinned.release)
+        && rank < subject.rank
+    {
+        let own = of(rank);
+        if !own.is_empty() {
+            found.push(("pinned", pinned.release.clone(), own, None));
+        } else if let Some(first) = earlier.iter().min() {
+            let remark = format!(
+                "{} was measured differently or not at all, so {} stands for it",
+                pinned.release,
+                name(*first)
+            );
+            found.push(("pinned", name(*first), of(*first), Some(remark)));
+        }
+    }
+    if let Some(last) = earlier.iter().max()
+        && !found.iter().any(|(_, release, ..)| *release == name(*last))
+    {
+        found.push(("rolling", name(*last), of(*last), None));
+    }
+    found
+}
