@@ -64,7 +64,7 @@ pub(super) fn splits(signal: &Signal, levels: &Levels) -> Vec<Split> {
 }
 
 /// Narrowest-over-threshold on seeded intervals: the places alone, ascending.
-fn narrowest_over_threshold(levels: &Levels, threshold: f64) -> Vec<usize> {
+pub(super) fn narrowest_over_threshold(levels: &Levels, threshold: f64) -> Vec<usize> {
     let mut candidates: Vec<(usize, usize, usize)> = seeded_intervals(levels.len())
         .into_iter()
         .filter_map(|(start, end)| {
@@ -104,7 +104,7 @@ fn seeded_intervals(n: usize) -> Vec<(usize, usize)> {
 }
 
 /// Moves each place to the strongest one between its neighbours, drops the weakest while it is below the threshold.
-fn settle(levels: &Levels, places: &mut Vec<usize>, threshold: f64) -> Vec<Split> {
+pub(super) fn settle(levels: &Levels, places: &mut Vec<usize>, threshold: f64) -> Vec<Split> {
     loop {
         for i in 0..places.len() {
             let (start, end) = neighbours(places, i, levels.len());

@@ -19,6 +19,7 @@ pub mod headroom;
 pub mod judge;
 pub mod ledger;
 mod levels;
+mod levels_or_memory;
 pub mod mix;
 pub mod percentile;
 pub mod release_order;

@@ -72,6 +72,14 @@ impl Memory {
         }
     }
 
+    /// As if neighbours did not resemble each other: the variance of what changes from one run to the next.
+    pub(super) fn none(tame: &[f64]) -> Self {
+        Self {
+            variance: half_variogram(tame, 1).unwrap_or(0.0),
+            inflation: Vec::new(),
+        }
+    }
+
     /// How many times larger the variance of a mean of `n` runs is than if they were independent, for up to as many
     /// runs as were fitted.
     pub(super) fn inflation(&self, n: usize) -> f64 {

@@ -1,14 +1,17 @@
 //! One epoch's stretch of a series, read: its noise, its levels, its steps and ramps.
 //!
 //! Source: iteration between segmentation and noise, since a step looks like memory until it is taken out (as in
-//! DeCAFS, Romano et al. 2022). It begins with the larger noise, so that nothing is taken out that lingering noise may
-//! have made. Assumes rows of one epoch in release order. Smallest sample: twice [`LEVEL_RUNS`], or with a gross change
-//! fewer. Cannot see other stretches.
+//! DeCAFS, Romano et al. 2022). It begins with the noise about the levels that [`super::levels_or_memory`] is sure of,
+//! then with the larger noise, so that nothing is taken out that lingering noise may have made. Assumes rows of one
+//! epoch in release order. Smallest sample: twice [`LEVEL_RUNS`], or with a gross change fewer. Cannot see other
+//! stretches; of levels that last a month each, steps below two and a half standard deviations of single runs are
+//! mostly missed (see the tests), longer ones need less.
 
 use super::bleed::{Climb, Shape, shapes};
 use super::change_point::{GROSS_RUNS, LEVEL_RUNS, splits, threshold};
 use super::judge::Row;
 use super::levels::{Levels, Split};
+use super::levels_or_memory::without_levels;
 use super::serial::Memory;
 use super::signal::Signal;
 
@@ -92,7 +95,7 @@ fn numbered(rows: &[Row<'_>]) -> Vec<usize> {
 /// Levels, steps and shapes, with the noise that they leave over.
 fn read(signal: &Signal, releases: &[usize]) -> (Levels, Vec<Split>, Vec<Shape>) {
     let climb = Climb::of(signal, releases);
-    let mut levels = Levels::of(signal, &Memory::fit(&signal.tame));
+    let mut levels = Levels::of(signal, &Memory::fit(&without_levels(signal)));
     let mut found = splits(signal, &levels);
     let mut read = shapes(&levels, &climb, &found);
     for _ in 0..REFITS {
@@ -158,4 +161,71 @@ fn without(signal: &Signal, levels: &Levels, shapes: &[Shape]) -> Vec<f64> {
         level += shape.shift();
     }
     left_over
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::super::Direction;
+    use super::super::judge::{Change, Kind, Settings, judge};
+    use super::super::seeded::Seeded;
+    use super::*;
+
+    /// 105 days at three levels, of 40, 35 and 30 days.
+    fn three_levels(random: &mut Seeded, noise: f64, up_pct: f64, down_pct: f64) -> Vec<Change> {
+        let second = 2350.0 * (1.0 + up_pct / 100.0);
+        let levels = [2350.0, second, second * (1.0 + down_pct / 100.0)];
+        let names: Vec<String> = (0..105).map(|i| format!("v2.{}", i / 7)).collect();
+        let rows: Vec<Row<'_>> = (0..105)
+            .map(|i| Row {
+                time_us: i as i64 * 86_400_000_000,
+                release: &names[i],
+                value: levels[usize::from(i >= 40) + usize::from(i >= 75)]
+                    * (noise * random.normal()).exp(),
+                count: None,
+            })
+            .collect();
+        let settings = Settings {
+            direction: Direction::Lower,
+            minimum_pct: 0.5,
+        };
+        judge(&rows, &[], &settings)
+    }
+
+    #[test]
+    fn steps_between_levels_of_a_month_are_not_taken_for_memory() {
+        let mut random = Seeded::new(2026);
+        for round in 0..30 {
+            let changes = three_levels(&mut random, 0.014, 8.6, -13.0);
+            let [up, down] = &changes[..] else {
+                panic!("{changes:?} in {round}")
+            };
+            assert!(up.kind == Kind::Step && up.index.abs_diff(40) <= 1 && up.firm);
+            assert!((up.effect_pct.value - 8.6).abs() < 1.5, "{up:?}");
+            assert!(down.kind == Kind::Improvement && down.index.abs_diff(75) <= 1 && down.firm);
+            assert!((down.effect_pct.value + 13.0).abs() < 1.5, "{down:?}");
+        }
+    }
+
+    /// Of 100 series, in how many a step of so many standard deviations and one of half as many more are both seen.
+    fn seen(deviations: f64) -> usize {
+        let mut random = Seeded::new(71);
+        (0..100)
+            .filter(|_| {
+                let changes = three_levels(&mut random, 0.014, 1.4 * deviations, -2.1 * deviations);
+                let near = |at: usize| changes.iter().any(|c| c.index.abs_diff(at) <= 4);
+                near(40) && near(75)
+            })
+            .count()
+    }
+
+    #[test]
+    fn a_month_at_a_level_shows_steps_from_three_standard_deviations_up() {
+        let (two, three, four) = (seen(2.0), seen(3.0), seen(4.0));
+        assert!(
+            two >= 30 && three >= 90 && four >= 97,
+            "{two}, {three}, {four}"
+        );
+    }
 }
