@@ -85,8 +85,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     };
     log_to_standard_error();
     on_many_threads(async {
-        let _held = Store::lock_for_serving(&database)?;
+        let held = Store::lock_for_serving(&database)?;
         let store = Store::open(&database).await?;
+        if held.is_some() {
+            store.end_claims_of_the_dead().await?;
+        }
         let (listener, settings) = bind(&listen, settings).await?;
         if let Some(secret) = store.first_enrolment(now_us()).await? {
             eprintln!(

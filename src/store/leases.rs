@@ -21,6 +21,9 @@ const TAKE: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence)
      fence = lease.fence + 1 WHERE lease.until_us < $5 OR lease.owner = excluded.owner RETURNING fence";
 const HOLD: &str = "UPDATE lease SET until_us = $5 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
 const RELEASE: &str = "UPDATE lease SET until_us = 0 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
+const END_LEASES: &str = "UPDATE lease SET until_us = 0 WHERE until_us > 0";
+const END_CLAIMS: &str = "UPDATE delivery SET lease_until_us = 0 \
+     WHERE sent_us IS NULL AND dead_us IS NULL AND lease_until_us > 0";
 
 impl Store {
     /// Takes the lease on a kind of work, unless another living owner holds it.
@@ -52,6 +55,14 @@ impl Store {
                 args![&lease.project, lease.kind, &lease.owner, lease.fence],
             )
             .await?;
+        Ok(())
+    }
+
+    /// Ends all leases and all claims on deliveries. For a server that holds its database alone: whoever owned them
+    /// before is dead, so that nothing need wait for their end.
+    pub async fn end_claims_of_the_dead(&self) -> Result<(), StoreError> {
+        self.db.execute(END_LEASES, &[]).await?;
+        self.db.execute(END_CLAIMS, &[]).await?;
         Ok(())
     }
 }

@@ -1,0 +1,220 @@
+//! The server is killed in the middle of its work, again and again. What it acknowledged is there, once; what it
+//! refused is not; what nobody heard of is sent again with its key and is then there once.
+
+mod clients;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use sqlx::Connection;
+
+use clients::{Ledger, PAGE, Sent, Way, keep_sending};
+
+use crate::ground::{Database, databases};
+use crate::process::{Process, token, within};
+
+/// How many times the server dies, and how long it lives before.
+const LIVES: usize = 4;
+const LIFE: Duration = Duration::from_millis(1_500);
+/// Concurrent clients of each kind.
+const UPLOADERS: usize = 5;
+const BROWSERS: usize = 3;
+/// On PostgreSQL a dead owner's lease on the fold ends after half a minute, since others may live.
+const FOLDED_WITHIN: Duration = Duration::from_secs(45);
+
+type Counts = BTreeMap<(String, String), u64>;
+
+fn counted<'a>(all: impl IntoIterator<Item = &'a Sent>) -> Counts {
+    let mut counts = Counts::new();
+    for (place, count) in all.into_iter().map(Sent::counts) {
+        *counts.entry(place).or_default() += count;
+    }
+    counts
+}
+
+fn sum(a: &Counts, b: &Counts) -> Counts {
+    let mut sum = a.clone();
+    for (place, count) in b {
+        *sum.entry(place.clone()).or_default() += count;
+    }
+    sum
+}
+
+/// What the server counts, by flow and release; and whether all uploads are folded.
+async fn stored(server: &Process, way: &Way) -> (Counts, bool) {
+    let (mut counts, mut folded) = (Counts::new(), true);
+    let list = server.get(&way.client, &way.admin, "series").await;
+    for series in list["items"].as_array().unwrap() {
+        let (id, flow) = (
+            series["id"].as_str().unwrap(),
+            series["flow"].as_str().unwrap(),
+        );
+        for release in ["v0", "v1"] {
+            let path = format!("series/{id}/histogram?release={release}");
+            let histogram = server.get(&way.client, &way.admin, &path).await;
+            let count = histogram["count"].as_u64().unwrap();
+            *counts
+                .entry((flow.to_owned(), release.to_owned()))
+                .or_default() += count;
+            // Page views stay open for half an hour.
+            folded &= flow == PAGE || histogram["provisional"] == false;
+        }
+    }
+    (counts, folded)
+}
+
+async fn survives(database: Database) {
+    let home = database.directory.path();
+    let admin = token(home, &database.url, "shop", "admin");
+    let rum = token(home, &database.url, "shop", "rum");
+    let mut server = Process::serve(home, &database.url, &[]);
+    let way = Way {
+        client: Client::new(),
+        url: Arc::new(Mutex::new(server.url.clone())),
+        admin,
+        rum,
+    };
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let until = Arc::new(Mutex::new(false));
+    let mut clients = Vec::new();
+    for client in 0..UPLOADERS {
+        let send = keep_sending(way.clone(), ledger.clone(), until.clone(), move |n| {
+            Sent::upload(client, n)
+        });
+        clients.push(tokio::spawn(send));
+    }
+    for client in 0..BROWSERS {
+        let send = keep_sending(way.clone(), ledger.clone(), until.clone(), move |n| {
+            Sent::beacon(client, n)
+        });
+        clients.push(tokio::spawn(send));
+    }
+    let acknowledged = || ledger.lock().unwrap().acknowledged.len();
+    for life in 0..LIVES {
+        let (before, began) = (acknowledged(), Instant::now());
+        // Lives of different lengths, so that death meets the fold and the commit at different places.
+        tokio::time::sleep(LIFE + Duration::from_millis(170 * life as u64)).await;
+        within(Duration::from_secs(20), "work in every life", async || {
+            (acknowledged() > before + 20).then_some(())
+        })
+        .await;
+        server.kill();
+        println!(
+            "{}: life {life} of {:?} took {}",
+            database.engine,
+            began.elapsed(),
+            acknowledged() - before
+        );
+        server = Process::serve(home, &database.url, &[]);
+        way.url.lock().unwrap().clone_from(&server.url);
+    }
+    *until.lock().unwrap() = true;
+    for client in clients {
+        client.await.unwrap();
+    }
+    let Ledger {
+        acknowledged,
+        refused,
+        unknown,
+    } = std::mem::take(&mut *ledger.lock().unwrap());
+    println!(
+        "{}: {} acknowledged, {} refused, {} unknown",
+        database.engine,
+        acknowledged.len(),
+        refused.len(),
+        unknown.len()
+    );
+
+    let (before, _) = stored(&server, &way).await;
+    // What had been stored of the unknown is what the server calls a repetition when it comes again.
+    let mut had_been_stored = Vec::new();
+    for sent in &unknown {
+        if way.insist(sent).await {
+            had_been_stored.push(sent.clone());
+        }
+    }
+    let expected = sum(&counted(&acknowledged), &counted(&had_been_stored));
+    let engine = database.engine;
+    assert_eq!(
+        of_uploads(&before),
+        of_uploads(&expected),
+        "{engine}: after the last life"
+    );
+    let mut all = sum(&counted(&acknowledged), &counted(&unknown));
+    assert_eq!(
+        stored(&server, &way).await.0,
+        all,
+        "{engine}: everything once"
+    );
+    for sent in &refused {
+        assert!(
+            !way.insist(sent).await,
+            "{engine}: refused, and stored: {sent:?}"
+        );
+    }
+    all = sum(&all, &counted(&refused));
+    for sent in acknowledged
+        .iter()
+        .step_by(50)
+        .filter(|sent| sent.is_upload())
+    {
+        assert!(
+            way.insist(sent).await,
+            "{engine}: acknowledged, and not known: {sent:?}"
+        );
+    }
+    within(
+        FOLDED_WITHIN,
+        "the fold goes on after its owner's death",
+        async || stored(&server, &way).await.1.then_some(()),
+    )
+    .await;
+    assert_eq!(
+        stored(&server, &way).await.0,
+        all,
+        "{engine}: everything once, folded"
+    );
+    server.kill();
+    is_whole(&database).await;
+}
+
+fn of_uploads(counts: &Counts) -> Counts {
+    let mut counts = counts.clone();
+    counts.retain(|(flow, _), _| flow != PAGE);
+    counts
+}
+
+/// SQLite's own check of the file; PostgreSQL was not killed.
+async fn is_whole(database: &Database) {
+    if database.engine != "SQLite" {
+        return;
+    }
+    let mut connection = sqlx::SqliteConnection::connect(&database.url)
+        .await
+        .unwrap();
+    let (found,): (String,) = sqlx::query_as("PRAGMA integrity_check")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(found, "ok");
+}
+
+async fn survives_on(engine: &str) {
+    let database = databases()
+        .await
+        .into_iter()
+        .find(|database| database.engine == engine);
+    survives(database.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_outlives_kills_exactly_once_on_sqlite() {
+    survives_on("SQLite").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_outlives_kills_exactly_once_on_postgresql() {
+    survives_on("PostgreSQL").await;
+}

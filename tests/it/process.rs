@@ -1,0 +1,156 @@
+//! The real binary as processes: servers that a test may kill, and commands run beside them.
+
+use std::fs::File;
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+
+use crate::ground::PROJECT;
+
+/// The binary with arguments, in an environment of its own: no variable of whoever runs the tests reaches it.
+pub(crate) fn command(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longwatch"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("HOME", home)
+        .current_dir(home)
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(home: &Path, arguments: &[&str]) -> Output {
+    command(home, arguments).output().unwrap()
+}
+
+/// Makes a token with the command line, on the database itself.
+pub(crate) fn token(home: &Path, database: &str, project: &str, scope: &str) -> String {
+    let output = run(
+        home,
+        &[
+            "token",
+            "create",
+            "--database",
+            database,
+            "--project",
+            project,
+            "--scope",
+            scope,
+        ],
+    );
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A serving process; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// Its address, without a slash at the end.
+    pub(crate) url: String,
+}
+
+impl Process {
+    /// Starts `serve` on a database and waits until it listens. Its log goes to `serve.log` under `home`, behind what
+    /// earlier ones wrote.
+    pub(crate) fn serve(home: &Path, database: &str, arguments: &[&str]) -> Process {
+        Self::serve_with(home, database, arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn serve_with(
+        home: &Path,
+        database: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Process {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(home.join("serve.log"))
+            .unwrap();
+        let listening = ["serve", "--database", database, "--listen", "127.0.0.1:0"];
+        let mut child = command(home, &listening)
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let Some(url) = line.trim().strip_prefix("listening on ") else {
+            let log = std::fs::read_to_string(home.join("serve.log")).unwrap();
+            panic!("the server said {line:?} and logged {log}");
+        };
+        Process {
+            url: url.to_owned(),
+            child,
+        }
+    }
+
+    /// Ends it as a power cut would: SIGKILL, by its own id.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// A request to the project's API.
+    pub(crate) fn api(
+        &self,
+        client: &Client,
+        token: &str,
+        method: Method,
+        path: &str,
+    ) -> RequestBuilder {
+        let url = format!("{}/api/v1/projects/{PROJECT}/{path}", self.url);
+        client.request(method, url).bearer_auth(token)
+    }
+
+    /// A document of the project's API.
+    pub(crate) async fn get(&self, client: &Client, token: &str, path: &str) -> Value {
+        let answer = self
+            .api(client, token, Method::GET, path)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Ended already, where the test killed it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Looks until something holds; fails after `limit`.
+pub(crate) async fn within<T, F>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(began.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
