@@ -15,7 +15,6 @@ use crate::clock::now_us;
 pub(super) async fn errors(request: Request, next: Next) -> Response {
     let wants_page = wants_page(request.headers());
     let path = request.uri().path().to_owned();
-    let address = request.uri().path_and_query().map(ToString::to_string);
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let request_id = request
         .headers()
@@ -31,8 +30,7 @@ pub(super) async fn errors(request: Request, next: Next) -> Response {
         return response;
     }
     if error.status == StatusCode::UNAUTHORIZED && reads {
-        let next = paths::segment(&address.unwrap_or_default());
-        let next = format!("{}?next={next}", paths::LOGIN);
+        let next = format!("{}?next={path}", paths::LOGIN);
         return Redirect::to(&next).into_response();
     }
     let retry = error.retry_after_s;

@@ -159,8 +159,8 @@ pub fn router(app: App) -> Router {
     let guarded = pages.merge(api).layer(CsrfLayer::new());
     Router::new()
         .merge(guarded)
-        .merge(pages::router())
         .merge(open)
+        .route("/assets/{name}", get(assets::serve))
         .route("/api/openapi.json", get(async || Json(openapi())))
         .fallback(async || error::Error::not_found())
         .layer(

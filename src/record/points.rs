@@ -103,26 +103,6 @@ impl Record {
         Ok(points)
     }
 
-    /// The windows of all releases on the main branch, oldest first, with their contents.
-    pub async fn release_windows_of(
-        &self,
-        store: &Store,
-        tracked: &Tracked,
-    ) -> Result<Vec<Window>, StoreError> {
-        let mut windows: BTreeMap<usize, Window> = BTreeMap::new();
-        for id in members(tracked) {
-            for window in store
-                .release_windows(&self.project, id, &self.releases, true)
-                .await?
-            {
-                if let Some(rank) = self.rank(&window.key.release) {
-                    windows.insert(rank, window);
-                }
-            }
-        }
-        Ok(windows.into_values().collect())
-    }
-
     async fn release_points(
         &self,
         store: &Store,

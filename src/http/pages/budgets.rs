@@ -1,7 +1,5 @@
 //! All budgets: how much is left?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 

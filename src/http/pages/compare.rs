@@ -1,7 +1,5 @@
 //! Two releases side by side: how do they differ, for whom?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 

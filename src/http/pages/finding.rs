@@ -1,7 +1,5 @@
 //! A finding: is it real, who has it?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 

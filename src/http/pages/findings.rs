@@ -1,7 +1,5 @@
 //! All findings: what is open, who has it, since when?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 

@@ -1,8 +1,5 @@
 //! A flow: what got slower, since when, by how much, how sure?
 
-mod mix;
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 
@@ -141,12 +138,6 @@ impl HeadroomCard {
                 let days = self.headroom.runs_out.text(now_us).replace(" – ", " and ");
                 pace.plain("At this pace the budget ends between ")
                     .bold(&days)
-                    .plain(".")
-            }
-            RunsOut::From { .. } => {
-                let from = self.headroom.runs_out.text(now_us);
-                pace.plain("At this pace the budget may end ")
-                    .bold(&from)
                     .plain(".")
             }
             RunsOut::NotInSight => pace.plain("At this pace its end is not in sight."),

@@ -1,7 +1,5 @@
 //! All gates: what did each say last, and how often does it decide?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 

@@ -1,7 +1,5 @@
 //! The overview: what got slower, and what must I do?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 

@@ -1,7 +1,5 @@
 //! All projects: which one needs me?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 
@@ -90,7 +88,7 @@ mod tests {
 
     fn row(name: &str, states: Vec<(State, u64)>) -> ProjectRow {
         ProjectRow {
-            path: format!("/{name}"),
+            path: format!("/p/{name}"),
             name: name.into(),
             states,
             last_release: None,

@@ -1,7 +1,5 @@
 //! A release: what did it change, may it go?
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 

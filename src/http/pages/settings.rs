@@ -1,7 +1,5 @@
 //! Settings: the configuration in force, routes, tokens and limits. They are shown here and changed in the file.
 
-pub mod show;
-
 use askama::Template;
 use askama_web::WebTemplate;
 
