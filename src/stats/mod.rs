@@ -17,6 +17,7 @@ pub mod epoch;
 pub mod gate;
 pub mod headroom;
 pub mod judge;
+mod jump;
 pub mod ledger;
 mod levels;
 mod levels_or_memory;
