@@ -169,7 +169,7 @@ fn ended(
     finding.closed_us = Some(now_us);
     finding.updated_us = now_us;
     evidence.reason = "even the worst likely value is inside the limit again".to_owned();
-    evidence.say("breach", &tracked.flow, finding.onset_us, now_us);
+    evidence.say_kept(&tracked.flow);
     finding.evidence = evidence.to_value();
     let sent = if finding.told_pct.is_some() {
         deliveries(record, tracked, &finding, &evidence, "ended", url, now_us)

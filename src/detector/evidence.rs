@@ -167,6 +167,19 @@ impl Evidence {
         };
     }
 
+    /// Says that a budget is kept again.
+    pub fn say_kept(&mut self, flow: &str) {
+        let what = format!("{} {}", flow_title(flow), metric_name(&self.metric));
+        self.sentence = match (&self.to, self.limit) {
+            (Some(value), Some(limit)) => format!(
+                "{what} is within its budget again: {} of {}",
+                self.quantity(value).with_range(),
+                Quantity::exact(limit, self.unit()).value()
+            ),
+            _ => format!("{what} is within its budget again"),
+        };
+    }
+
     fn onset(&self) -> Onset {
         Onset {
             release: self.onset_release.clone().unwrap_or_default(),
