@@ -50,12 +50,15 @@ export async function width(browser) {
   });
 }
 
-// The keyboard: the first stop leads past the navigation, and every stop shows where it is.
+// The keyboard: the first stop leads past the navigation, and every stop shows where it is. A page whose one field has
+// the focus from the start is past its navigation already.
 export async function keyboard(browser) {
   const wrong = [];
-  await browser.run(() => {
-    document.activeElement?.blur();
+  const inside = await browser.run(() => {
+    const inside = !!document.querySelector("main [autofocus]");
+    if (!inside) document.activeElement?.blur();
     window.scrollTo(0, 0);
+    return inside;
   });
   for (let stop = 0; stop < TAB_STOPS; stop += 1) {
     await browser.press(TAB);
@@ -73,7 +76,7 @@ export async function keyboard(browser) {
       };
     }, stop === 0);
     if (found.end) break;
-    if (stop === 0 && !found.skips) wrong.push(`the first stop, "${found.what}", does not skip to the content`);
+    if (stop === 0 && !inside && !found.skips) wrong.push(`the first stop, "${found.what}", does not skip to the content`);
     if (!found.ringed) wrong.push(`the focus on "${found.what}" does not show`);
     if (!found.seen) wrong.push(`the focus goes to "${found.what}", which is out of sight`);
   }

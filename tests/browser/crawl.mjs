@@ -71,12 +71,12 @@ async function visit(browser, href, page, screenshots) {
       return dialog === null ? [] : [`a dialog opened: ${dialog}`];
     });
     await report(where, () => checks.width(browser));
+    if (screenshots) await keep(browser, screenshots, page.path, where);
     if (scheme === "light") {
       await report(where, () => checks.wholeness(browser));
       await report(where, () => checks.keyboard(browser));
     }
     await report(where, () => browser.errors());
-    if (screenshots) await keep(browser, screenshots, page.path, where);
     if (links.length === 0) {
       links = await browser.run(() => [...document.querySelectorAll("a[href]")].map((a) => a.href)).catch(() => []);
       scripted = await checks.words(browser).catch(() => "");
@@ -88,12 +88,20 @@ async function visit(browser, href, page, screenshots) {
     try {
       await browser.go(href);
       const plain = await checks.words(browser);
-      return plain === scripted ? [] : ["the page says something else than with scripts"];
+      return plain === scripted ? [] : [`the page says something else than with scripts: ${difference(scripted, plain)}`];
     } finally {
       await browser.scripts(true);
     }
   });
   return links;
+}
+
+// Where two texts part, with a few words around.
+function difference(one, other) {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  const around = (text) => JSON.stringify(text.slice(Math.max(0, at - 30), at + 50));
+  return `${around(one)} became ${around(other)}`;
 }
 
 async function keep(browser, folder, path, look) {
