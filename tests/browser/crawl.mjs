@@ -14,7 +14,7 @@ const PAGES = 150;
 export function kind(url) {
   const path = url.pathname.split("/").map((part) => (/[\d%.]|^[0-9a-f-]{16,}$/i.test(part) ? ":" : part));
   // What follows one of these words is a name.
-  const named = path.map((part, at) => (/^(projects|flows|findings|gates|releases|series|verdicts|months)$/.test(path[at - 1]) ? ":" : part));
+  const named = path.map((part, at) => (/^(p|projects|flows|findings|gates|releases|series|verdicts|months)$/.test(path[at - 1]) ? ":" : part));
   return `${named.join("/")}?${[...url.searchParams.keys()].sort().join("&")}`;
 }
 

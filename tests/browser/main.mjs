@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { crawl } from "./crawl.mjs";
 import { Browser, firstLine } from "./driver.mjs";
 import { FAULTS, serve } from "./faults.mjs";
+import { forge } from "./forgery.mjs";
 import { crawlHostile } from "./hostile.mjs";
 
 // A debug build needs its time to draw and fold nine months.
@@ -48,6 +49,7 @@ async function crawlDemo(browser, folder) {
     const { pages, left } = await crawl(browser, url, process.env.LONGWATCH_SCREENSHOTS);
     for (const page of pages) tell(`page ${page.path}`, page.wrong);
     tell("the demo has its pages", pages.length >= 12 ? [] : [`only ${pages.length} pages are linked`]);
+    await forge(browser, url, tell);
     console.log(`${pages.length} pages; ${left} more links to pages of the same kinds`);
   } finally {
     demo.removeAllListeners("exit");
