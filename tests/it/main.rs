@@ -5,6 +5,7 @@ mod cli_gate;
 mod cli_parse;
 mod cli_push;
 mod cli_stub;
+mod demo_story;
 mod durability;
 mod ground;
 mod ingest;
