@@ -144,7 +144,7 @@ pub(crate) fn settings() -> SettingsPage {
         configuration: String::new(),
         applied: None,
         routes: vec![],
-        tokens: vec![],
+        tokens: Some(vec![]),
         limits: vec![],
         other_flows: vec![],
     }

@@ -73,7 +73,7 @@ pub(crate) fn months() -> MonthsPage {
         note: note.into(),
     };
     let bleed = |when: &str, what: &str, who: &str, is_stopped| BleedLine {
-        path: "/p/shop/findings/1".into(),
+        path: "/shop/findings/1".into(),
         when: when.into(),
         what: what.into(),
         who: who.into(),
@@ -311,14 +311,14 @@ pub(crate) fn settings() -> SettingsPage {
         applied: Some((shell.moment(days_ago(12)), "…x7Qa".into())),
         routes: vec![
             RouteRow { name: "payments-slack".into(), kind: "slack".into(), last: Some(shell.moment(days_ago(2))), dead: vec![] },
-            RouteRow { name: "payments-pager".into(), kind: "pagerduty".into(), last: None, dead: vec![("/p/shop/deliveries/1/again".into(), "Checkout got 11 % slower".into())] },
+            RouteRow { name: "payments-pager".into(), kind: "pagerduty".into(), last: None, dead: vec![("/shop/deliveries/1/again".into(), "Checkout got 11 % slower".into())] },
         ],
-        tokens: vec![TokenRow { scope: "ci".into(), last_four: "x7Qa".into(), expires: None, used: Some(shell.moment(NOW - 600_000_000)) }],
+        tokens: Some(vec![TokenRow { scope: "ci".into(), last_four: "x7Qa".into(), expires: None, used: Some(shell.moment(NOW - 600_000_000)) }]),
         limits: vec![
             LimitRow { name: "Series".into(), used: 1_204, allowed: 20_000 },
             LimitRow { name: "Undeclared field flows".into(), used: 196, allowed: 200 },
         ],
-        other_flows: vec![("/landing/:campaign".into(), 12_400)],
+        other_flows: vec!["/landing/:campaign".into()],
         shell,
     }
 }
@@ -328,7 +328,7 @@ pub(crate) fn login() -> LoginPage {
         shell: Shell::bare(Account::Nobody, NOW),
         name: "ines".into(),
         is_wrong: true,
-        next: "/p/shop".into(),
+        next: "/shop".into(),
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn shell(section: Section) -> Shell {
     shell.project = Some("shop".into());
     shell.section = section;
     shell.data_to = Some(shell.moment(NOW));
-    shell.address = "https://longwatch.example/p/shop".into();
+    shell.address = "https://longwatch.example/shop".into();
     shell
 }
 
@@ -126,12 +126,14 @@ pub(crate) fn trend() -> Trend {
                 limit: 2500e6,
             }],
             ceiling: None,
+            now: None,
         },
         high: Some(TrendPanel {
             name: "P99".into(),
             points: checkout_high(),
             limits: vec![],
             ceiling: None,
+            now: None,
         }),
         releases: (0..39)
             .map(|k| (release_us(k), format!("v2.{k}")))

@@ -144,7 +144,7 @@ pub(crate) fn gate() -> GatePage {
         asked: shell.moment(NOW - 240_000_000),
         steps: vec![
             Prose::of("Look at ")
-                .link("/p/shop/compare", "Parse import between v2.37 and v2.38")
+                .link("/shop/compare", "Parse import between v2.37 and v2.38")
                 .plain(": 3 commits touch it."),
             Prose::of("Intended? Add a waiver with a ceiling, an owner and an end date to ")
                 .code("longwatch.toml")
@@ -214,7 +214,7 @@ pub(crate) fn release() -> ReleasePage {
     let run = |name: &str, excluded: &str| RunRow {
         run: name.into(),
         testbed: "ci-x64".into(),
-        samples: 40_000,
+        source: "bench".into(),
         at: shell.moment(NOW - 3_600_000_000),
         excluded: excluded.into(),
     };

@@ -28,7 +28,7 @@ use crate::shop::{
     shell, sparkline, trend,
 };
 
-const FINDING: &str = "/p/shop/findings/0192f3a0";
+const FINDING: &str = "/shop/findings/0192f3a0";
 
 fn percent(value: f64, lower: f64, upper: f64) -> Change {
     Change {

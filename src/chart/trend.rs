@@ -63,6 +63,8 @@ pub struct TrendPanel {
     pub limits: Vec<LimitFrom>,
     /// A waiver's ceiling.
     pub ceiling: Option<Ceiling>,
+    /// The value that the line's end is named with, where that is not its last point: what a budget judges.
+    pub now: Option<Quantity>,
 }
 
 /// A new epoch.

@@ -117,7 +117,7 @@ proptest! {
             unit: Unit::Count,
             from_us: 0,
             until_us: 20 * DAY_US,
-            main: TrendPanel { name: name.clone(), points, limits: vec![], ceiling: None },
+            main: TrendPanel { name: name.clone(), points, limits: vec![], ceiling: None, now: None },
             high: None,
             releases: (0..20).map(|k| (k * DAY_US, name.clone())).collect(),
             epochs: vec![EpochMark { at_us: 5 * DAY_US, reason: name.clone() }],

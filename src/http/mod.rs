@@ -160,7 +160,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(guarded)
         .merge(open)
-        .route("/assets/{name}", get(assets::serve))
+        .merge(pages::router())
         .route("/api/openapi.json", get(async || Json(openapi())))
         .fallback(async || error::Error::not_found())
         .layer(

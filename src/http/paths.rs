@@ -9,7 +9,7 @@ pub const LOGOUT: &str = "/logout";
 
 /// A project's overview; the root of all its pages.
 pub fn project(project: &str) -> String {
-    format!("/p/{}", segment(project))
+    format!("/{}", segment(project))
 }
 
 /// One of a project's pages without a name of its own: `findings`, `gates`, `budgets`, `months`, `compare`, `settings`.
@@ -48,7 +48,7 @@ pub fn gate(project_name: &str, gate: &str) -> String {
 
 /// One verdict of a gate.
 pub fn verdict(project_name: &str, gate_name: &str, id: &str) -> String {
-    format!("{}/{}", gate(project_name, gate_name), segment(id))
+    format!("{}/verdicts/{}", gate(project_name, gate_name), segment(id))
 }
 
 /// Two releases of one series side by side.
@@ -80,12 +80,12 @@ mod tests {
 
     #[test]
     fn names_stay_in_their_segment() {
-        assert_eq!(flow("shop", "parse/large"), "/p/shop/flows/parse%2Flarge");
-        assert_eq!(release("shop", "?a=1#b"), "/p/shop/releases/%3Fa%3D1%23b");
-        assert_eq!(series("a b", "x", "é"), "/p/a%20b/flows/x?series=%C3%A9");
+        assert_eq!(flow("shop", "parse/large"), "/shop/flows/parse%2Flarge");
+        assert_eq!(release("shop", "?a=1#b"), "/shop/releases/%3Fa%3D1%23b");
+        assert_eq!(series("a b", "x", "é"), "/a%20b/flows/x?series=%C3%A9");
         assert_eq!(
             compare("shop", "s", "v1&x", "v2"),
-            "/p/shop/compare?series=s&base=v1%26x&head=v2"
+            "/shop/compare?series=s&base=v1%26x&head=v2"
         );
     }
 }

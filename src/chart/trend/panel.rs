@@ -163,7 +163,8 @@ impl<'a> Frame<'a> {
             let name = format!("budget {}", self.limit_text(limit));
             labels.push((self.y(limit), vec![(Ink::Text, true, name)]));
         }
-        if let Some(value) = self.points().iter().rev().find_map(|point| point.value) {
+        let last = || self.points().iter().rev().find_map(|point| point.value);
+        if let Some(value) = self.panel.now.or_else(last) {
             let mut lines = vec![(
                 self.ink,
                 true,

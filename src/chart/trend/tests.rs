@@ -31,6 +31,7 @@ fn trend(points: Vec<TrendPoint>) -> Trend {
             points,
             limits: vec![],
             ceiling: None,
+            now: None,
         },
         high: None,
         releases: (0..60)
@@ -134,6 +135,7 @@ fn more_than_120_points_have_no_dots_and_the_drawing_stays_small() {
         points: many(5_000),
         limits: vec![],
         ceiling: None,
+        now: None,
     });
     let svg = dense.draw_in(Room::Wide);
     assert!(svg.as_str().len() <= 60_000, "{} bytes", svg.as_str().len());

@@ -1,5 +1,7 @@
 //! All budgets: how much is left?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

@@ -1,5 +1,7 @@
 //! Two releases side by side: how do they differ, for whom?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 
@@ -70,7 +72,7 @@ impl ComparePage {
             return format!("{head} and {base} differ both ways");
         }
         let sign = if up > 0 { 1.0 } else { -1.0 };
-        let whom = for_whom(&judged);
+        let whom = for_whom(&judged, &comparison.rungs);
         match self.manner.comparative(sign) {
             Some(word) => format!("{head} is {word} than {base} {whom}"),
             None => format!("{head} differs from {base} {whom}"),
@@ -187,23 +189,18 @@ fn name(rung: &Rung) -> String {
 }
 
 /// For whom a difference holds, from the fastest to the slowest.
-fn for_whom(judged: &[Option<bool>]) -> &'static str {
-    let proven = judged.iter().filter(|one| one.is_some()).count();
-    let first_half = judged
-        .iter()
-        .take(judged.len() / 2)
-        .filter(|one| one.is_some())
-        .count();
-    if proven == judged.len() {
-        "for everyone"
-    } else if proven * 4 >= judged.len() * 3 {
-        "for nearly everyone"
-    } else if first_half == 0 {
-        "for the slowest"
-    } else if first_half == proven {
-        "for the fastest"
-    } else {
-        "for some"
+fn for_whom(judged: &[Option<bool>], rungs: &[Rung]) -> String {
+    let proven: Vec<usize> = (0..judged.len())
+        .filter(|index| judged[*index].is_some())
+        .collect();
+    let half = judged.len() / 2;
+    match proven.as_slice() {
+        all if all.len() == judged.len() => "for everyone".to_owned(),
+        most if most.len() * 4 >= judged.len() * 3 => "for nearly everyone".to_owned(),
+        [only] if *only + 1 < judged.len() => format!("at {}", name(&rungs[*only])),
+        [first, ..] if *first >= half => "for the slowest".to_owned(),
+        [.., last] if *last < half => "for the fastest".to_owned(),
+        _ => "for some".to_owned(),
     }
 }
 

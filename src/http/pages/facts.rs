@@ -111,6 +111,11 @@ pub enum RunsOut {
         /// The releases that will be due about then.
         releases: Option<(String, String)>,
     },
+    /// From a day on; how late is not known.
+    From {
+        /// The early day.
+        from_us: i64,
+    },
 }
 
 impl RunsOut {
@@ -124,6 +129,9 @@ impl RunsOut {
             RunsOut::Between {
                 from_us, until_us, ..
             } => day_range(*from_us, *until_us, now_us),
+            RunsOut::From { from_us } => {
+                format!("from {} on", day_range(*from_us, *from_us, now_us))
+            }
         }
     }
 
@@ -141,7 +149,7 @@ impl RunsOut {
     /// The class that colours it: a date is a warning, the rest is calm.
     pub fn class(&self) -> &'static str {
         match self {
-            RunsOut::Between { .. } => "risk nw",
+            RunsOut::Between { .. } | RunsOut::From { .. } => "risk nw",
             RunsOut::Over => "breach",
             RunsOut::NoBudget | RunsOut::NotInSight | RunsOut::CannotSay => "soft",
         }
@@ -155,7 +163,9 @@ impl RunsOut {
     /// Days until the early date, where there is one.
     pub fn days_left(&self, now_us: i64) -> Option<f64> {
         match self {
-            RunsOut::Between { from_us, .. } => Some((from_us - now_us) as f64 / DAY_US as f64),
+            RunsOut::Between { from_us, .. } | RunsOut::From { from_us } => {
+                Some((from_us - now_us) as f64 / DAY_US as f64)
+            }
             RunsOut::Over => Some(0.0),
             RunsOut::NoBudget | RunsOut::NotInSight | RunsOut::CannotSay => None,
         }

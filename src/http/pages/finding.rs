@@ -1,5 +1,7 @@
 //! A finding: is it real, who has it?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

@@ -1,5 +1,7 @@
 //! All findings: what is open, who has it, since when?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

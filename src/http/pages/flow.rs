@@ -1,5 +1,8 @@
 //! A flow: what got slower, since when, by how much, how sure?
 
+pub(super) mod mix;
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 
@@ -138,6 +141,12 @@ impl HeadroomCard {
                 let days = self.headroom.runs_out.text(now_us).replace(" – ", " and ");
                 pace.plain("At this pace the budget ends between ")
                     .bold(&days)
+                    .plain(".")
+            }
+            RunsOut::From { .. } => {
+                let from = self.headroom.runs_out.text(now_us);
+                pace.plain("At this pace the budget may end ")
+                    .bold(&from)
                     .plain(".")
             }
             RunsOut::NotInSight => pace.plain("At this pace its end is not in sight."),

@@ -1,5 +1,7 @@
 //! All flows of a project, key or not.
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

@@ -1,5 +1,7 @@
 //! A gate's verdict: pass or not, why, what now?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

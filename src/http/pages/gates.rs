@@ -1,5 +1,7 @@
 //! All gates: what did each say last, and how often does it decide?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

@@ -139,6 +139,6 @@ mod tests {
             .filter(|link| link.is_current)
             .collect();
         assert_eq!(current.len(), 1);
-        assert_eq!(current[0].path, "/p/shop/months");
+        assert_eq!(current[0].path, "/shop/months");
     }
 }

@@ -1,5 +1,7 @@
 //! Months, for managers: are we inside our budgets, what is bleeding, who stopped one?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

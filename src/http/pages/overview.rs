@@ -1,5 +1,7 @@
 //! The overview: what got slower, and what must I do?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 

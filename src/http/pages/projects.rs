@@ -1,5 +1,7 @@
 //! All projects: which one needs me?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 
@@ -88,7 +90,7 @@ mod tests {
 
     fn row(name: &str, states: Vec<(State, u64)>) -> ProjectRow {
         ProjectRow {
-            path: format!("/p/{name}"),
+            path: format!("/{name}"),
             name: name.into(),
             states,
             last_release: None,

@@ -1,5 +1,7 @@
 //! A release: what did it change, may it go?
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 
@@ -51,8 +53,8 @@ pub struct RunRow {
     pub run: String,
     /// Where it ran.
     pub testbed: String,
-    /// How many samples it brought.
-    pub samples: u64,
+    /// "bench".
+    pub source: String,
     /// When it arrived.
     pub at: Moment,
     /// Why it is excluded; empty when it counts.

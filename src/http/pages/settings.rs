@@ -1,5 +1,7 @@
 //! Settings: the configuration in force, routes, tokens and limits. They are shown here and changed in the file.
 
+pub mod show;
+
 use askama::Template;
 use askama_web::WebTemplate;
 
@@ -69,12 +71,12 @@ pub struct SettingsPage {
     pub applied: Option<(Moment, String)>,
     /// The routes.
     pub routes: Vec<RouteRow>,
-    /// The tokens.
-    pub tokens: Vec<TokenRow>,
+    /// The tokens; nothing for those who may only look.
+    pub tokens: Option<Vec<TokenRow>>,
     /// The limits.
     pub limits: Vec<LimitRow>,
-    /// RUM flows that are counted as "other", with their beacons.
-    pub other_flows: Vec<(String, u64)>,
+    /// Field flows that no `[[flow]]` declares; beyond the limit they are counted as "other".
+    pub other_flows: Vec<String>,
 }
 
 impl SettingsPage {

@@ -154,14 +154,18 @@ pub fn span(length_us: i64) -> String {
 
 /// Two days as a range: "12 Dec – 30 Jan"; years only where they are not this one and differ.
 pub fn day_range(from_us: i64, to_us: i64, now_us: i64) -> String {
-    let (from, to) = (Moment::new(from_us, now_us), Moment::new(to_us, now_us));
-    let shown_from = from.day();
-    let shown_to = if civil(to_us) < civil(now_us).saturating_add(jiff::Span::new().months(11)) {
-        // Within the next eleven months a day without its year cannot be mistaken.
-        Moment::new(to_us, to_us).day()
-    } else {
-        to.day()
+    // Within the next eleven months a day without its year cannot be mistaken.
+    let is_far =
+        |at_us: i64| civil(at_us) >= civil(now_us).saturating_add(jiff::Span::new().months(11));
+    let shown = |at_us: i64| {
+        let seen_from = if at_us >= now_us && !is_far(at_us) {
+            at_us
+        } else {
+            now_us
+        };
+        Moment::new(at_us, seen_from).day()
     };
+    let (shown_from, shown_to) = (shown(from_us), shown(to_us));
     if shown_from == shown_to {
         shown_from
     } else {

@@ -171,11 +171,8 @@ impl Quantity {
 
     /// The scale in which this value is printed.
     pub fn scale(&self) -> Scale {
-        let magnitude = if self.value == 0.0 {
-            self.lower.abs().max(self.upper.abs())
-        } else {
-            self.value.abs()
-        };
+        // A value well inside its doubt takes the scale of the doubt: +0.4 ms [−1.4, 2.0], not +400 µs.
+        let magnitude = self.value.abs().max(self.half_width().abs());
         self.unit.scale_for(magnitude)
     }
 
@@ -299,6 +296,11 @@ mod tests {
             plain(Quantity::percent(5.0, -10.0, 20.0).change()),
             "+5 %, ±15"
         );
+    }
+
+    #[test]
+    fn what_is_smaller_than_its_doubt_takes_the_scale_of_the_doubt() {
+        assert_eq!(plain(ms(0.4, -1.4, 2.0).with_range()), "0 ms [−1.4, 2.0]");
     }
 
     #[test]

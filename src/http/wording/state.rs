@@ -1,14 +1,5 @@
 //! The words for how things stand: states of a budget, verdicts of a gate, kinds and lives of findings.
 
-use collectors::report::Direction;
-
-use super::quantity::Quantity;
-
-/// The share of the reference's headroom from which a budget is at risk.
-const RISKY_SHARE: f64 = 2.0 / 3.0;
-/// An open bleed whose early date is at most this many days off puts its budget at risk.
-const RISKY_DAYS: f64 = 90.0;
-
 /// How a series stands against its budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -24,54 +15,20 @@ pub enum State {
     NotEnough,
 }
 
-/// What a state is decided from. Values are in base units.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Standing {
-    /// The newest data are older than allowed, or the last two releases have no run.
-    pub is_stale: bool,
-    /// The tracked percentile with its range, unless refused.
-    pub value: Option<Quantity>,
-    /// The limit, where there is a budget.
-    pub limit: Option<f64>,
-    /// The value at the pinned reference, where there is one.
-    pub reference: Option<f64>,
-    /// Days until the early date on which an open bleed ends the budget.
-    pub days_left: Option<f64>,
-    /// Which way is good.
-    pub direction: Direction,
+impl From<crate::stats::budget::State> for State {
+    fn from(decided: crate::stats::budget::State) -> Self {
+        use crate::stats::budget::State as Decided;
+        match decided {
+            Decided::Stale => State::Stale,
+            Decided::NotEnough => State::NotEnough,
+            Decided::Breached => State::Breached,
+            Decided::AtRisk => State::AtRisk,
+            Decided::Within => State::Within,
+        }
+    }
 }
 
 impl State {
-    /// The first rule that holds, in the order stale, not enough, breached, at risk, within.
-    pub fn of(standing: &Standing) -> State {
-        if standing.is_stale {
-            return State::Stale;
-        }
-        let Some(value) = standing.value else {
-            return State::NotEnough;
-        };
-        let Some(limit) = standing.limit else {
-            return State::Within;
-        };
-        let (good_end, bad_end, sign) = match standing.direction {
-            Direction::Higher => (value.upper, value.lower, -1.0),
-            Direction::Lower | Direction::Unknown => (value.lower, value.upper, 1.0),
-        };
-        if (good_end - limit) * sign > 0.0 {
-            return State::Breached;
-        }
-        let is_near = standing.reference.is_some_and(|reference| {
-            let room = (limit - reference) * sign;
-            room > 0.0 && (value.value - reference) * sign >= RISKY_SHARE * room
-        });
-        let ends_soon = standing.days_left.is_some_and(|days| days <= RISKY_DAYS);
-        if (bad_end - limit) * sign >= 0.0 || is_near || ends_soon {
-            State::AtRisk
-        } else {
-            State::Within
-        }
-    }
-
     /// The word on the chip.
     pub fn word(self) -> &'static str {
         match self {
@@ -205,6 +162,31 @@ pub enum Life {
     FalseAlarm,
 }
 
+impl From<crate::store::FindingState> for Life {
+    fn from(state: crate::store::FindingState) -> Self {
+        use crate::store::FindingState as Stored;
+        match state {
+            Stored::Open => Life::Open,
+            Stored::Acknowledged => Life::Acknowledged,
+            Stored::Assigned => Life::Assigned,
+            Stored::Snoozed => Life::Snoozed,
+            Stored::Resolved => Life::Resolved,
+            Stored::FalseAlarm => Life::FalseAlarm,
+        }
+    }
+}
+
+impl From<crate::stats::gate::Verdict> for Answer {
+    fn from(verdict: crate::stats::gate::Verdict) -> Self {
+        use crate::stats::gate::Verdict;
+        match verdict {
+            Verdict::Pass => Answer::Pass,
+            Verdict::Inconclusive => Answer::Inconclusive,
+            Verdict::Fail => Answer::Fail,
+        }
+    }
+}
+
 impl Life {
     /// The life under its stored name, if it is one.
     pub fn from_stored(name: &str) -> Option<Self> {
@@ -262,74 +244,6 @@ pub fn how_sure(confidence: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::unit::Unit;
-
-    fn standing(value: f64, lower: f64, upper: f64) -> Standing {
-        Standing {
-            is_stale: false,
-            value: Some(Quantity::new(value, lower, upper, Unit::Count)),
-            limit: Some(100.0),
-            reference: Some(40.0),
-            days_left: None,
-            direction: Direction::Lower,
-        }
-    }
-
-    #[test]
-    fn the_first_rule_that_holds_names_the_state() {
-        assert_eq!(State::of(&standing(50.0, 48.0, 52.0)), State::Within);
-        assert_eq!(
-            State::of(&standing(80.0, 79.0, 81.0)),
-            State::AtRisk,
-            "two thirds of the headroom are spent"
-        );
-        assert_eq!(
-            State::of(&standing(70.0, 40.0, 100.0)),
-            State::AtRisk,
-            "the upper bound is at the limit"
-        );
-        assert_eq!(State::of(&standing(110.0, 100.5, 120.0)), State::Breached);
-        assert_eq!(
-            State::of(&Standing {
-                is_stale: true,
-                ..standing(110.0, 101.0, 120.0)
-            }),
-            State::Stale
-        );
-        assert_eq!(
-            State::of(&Standing {
-                value: None,
-                ..standing(0.0, 0.0, 0.0)
-            }),
-            State::NotEnough
-        );
-        assert_eq!(
-            State::of(&Standing {
-                days_left: Some(89.0),
-                ..standing(50.0, 48.0, 52.0)
-            }),
-            State::AtRisk
-        );
-        assert_eq!(
-            State::of(&Standing {
-                limit: None,
-                ..standing(110.0, 101.0, 120.0)
-            }),
-            State::Within
-        );
-    }
-
-    #[test]
-    fn where_higher_is_better_everything_is_mirrored() {
-        let higher = |value, lower, upper| Standing {
-            reference: Some(160.0),
-            direction: Direction::Higher,
-            ..standing(value, lower, upper)
-        };
-        assert_eq!(State::of(&higher(150.0, 148.0, 152.0)), State::Within);
-        assert_eq!(State::of(&higher(115.0, 112.0, 118.0)), State::AtRisk);
-        assert_eq!(State::of(&higher(90.0, 80.0, 99.0)), State::Breached);
-    }
 
     #[test]
     fn stored_names_come_back() {
