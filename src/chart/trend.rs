@@ -166,11 +166,11 @@ impl Trend {
         } else {
             self.from_us
         };
-        let zone_us = if self.forecast.is_some() {
-            weeks * 7 * DAY_US
-        } else {
-            0
-        };
+        // What was measured keeps the larger part of the chart.
+        let longest_us = (self.until_us - from_us) / 3;
+        let zone_us = self
+            .forecast
+            .map_or(0, |_| (weeks * 7 * DAY_US).min(longest_us));
         let time = TimeAxis::new(
             from_us,
             self.until_us + zone_us,

@@ -65,21 +65,10 @@ impl Trend {
                 continue;
             }
             let reason = shortened(&epoch.reason);
-            pen.text(
-                (x, frame.top + 10.0),
-                Side::Right,
-                Ink::Text2,
-                true,
-                "new epoch",
-            );
+            let y = frame.top + 10.0 + self.below_limit(frame);
+            pen.text((x, y), Side::Right, Ink::Text2, true, "new epoch");
             if frame.fits(x, &reason, false) {
-                pen.text(
-                    (x, frame.top + 24.0),
-                    Side::Right,
-                    Ink::Text2,
-                    false,
-                    &reason,
-                );
+                pen.text((x, y + 14.0), Side::Right, Ink::Text2, false, &reason);
             }
             free_from = x + text_width(&reason, false).max(text_width("new epoch", true)) + 8.0;
         }
@@ -100,6 +89,19 @@ impl Trend {
         if let Some(bleed) = &self.bleed {
             draw_onset(pen, frame, bleed);
         }
+    }
+
+    /// How far the words at the top step down so that a limit's dashes do not strike them out.
+    fn below_limit(&self, frame: &Frame) -> f64 {
+        let limits = self
+            .main
+            .limits
+            .iter()
+            .filter(|step| frame.axis.holds(step.limit));
+        let near = limits
+            .map(|step| frame.y(step.limit) - frame.top)
+            .find(|below| *below < 32.0);
+        near.map_or(0.0, |below| below + 2.0)
     }
 
     fn draw_step(&self, pen: &mut Pen, frame: &Frame, step: &StepMark) {

@@ -128,7 +128,10 @@ impl HeadroomCard {
     /// What the quarter spent and where that leads.
     pub fn pace(&self, now_us: i64) -> Prose {
         let mut pace = Prose::default();
-        if let Some(spent) = &self.headroom.spent_this_quarter {
+        let spent = self.headroom.spent_this_quarter.as_ref();
+        if spent.is_some_and(Quantity::may_be_zero) {
+            pace = pace.plain("This quarter spent nothing that is proven. ");
+        } else if let Some(spent) = spent {
             let verb = if spent.value < 0.0 {
                 "gave back"
             } else {

@@ -8,7 +8,7 @@ use crate::http::wording::moment::{DAY_US, midnight_us};
 use crate::http::wording::quantity::Quantity;
 use crate::http::wording::state::Kind;
 use crate::http::wording::trend::trend_sentence;
-use crate::record::{By, Point, Tracked};
+use crate::record::{By, EpochStart, Point, Tracked};
 
 use super::evidence::{bleed_mark, forecast_mark, kind, step_mark};
 use super::flow::PointRow;
@@ -142,13 +142,7 @@ async fn trend(
     above: &[&Point],
 ) -> Result<Trend> {
     let starts = visit.record.epoch_starts(&visit.store, tracked).await?;
-    let epochs: Vec<EpochMark> = starts
-        .into_iter()
-        .map(|start| EpochMark {
-            at_us: start.at_us,
-            reason: start.reason,
-        })
-        .collect();
+    let epochs = epoch_marks(&starts, main);
     let first_us = main.first().map_or(stretch.from_us, |point| point.time_us);
     let from_us = stretch.from_us.max(first_us);
     let found = |wanted: &[Kind]| {
@@ -199,6 +193,28 @@ async fn trend(
             .filter_map(|(finding, evidence)| step_mark(finding, &evidence))
             .collect(),
     })
+}
+
+/// Epochs stand between the points that they part: a release's point stands at the release, its first run came later.
+fn epoch_marks(starts: &[EpochStart], points: &[&Point]) -> Vec<EpochMark> {
+    let mark = |(epoch, start): (u32, &EpochStart)| {
+        let first = points
+            .iter()
+            .position(|point| point.epoch >= epoch)
+            .filter(|first| *first > 0);
+        let parted = first.map(|first| (points[first - 1].time_us, points[first].time_us));
+        let at_us = match parted {
+            Some((before, after)) if !(before + 1..after).contains(&start.at_us) => {
+                after - (after - before) / 4
+            }
+            _ => start.at_us,
+        };
+        EpochMark {
+            at_us,
+            reason: start.reason.clone(),
+        }
+    };
+    (1..).zip(starts).map(mark).collect()
 }
 
 /// The sentence above the chart, since the pinned reference where it is in sight.
@@ -399,4 +415,42 @@ pub(super) async fn sparkline(
         epochs: epochs.collect(),
         is_provisional: points.last().is_some_and(|point| point.provisional),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::epoch::Cause;
+
+    fn point(time_us: i64, epoch: u32) -> Point {
+        Point {
+            release: String::new(),
+            time_us,
+            q: None,
+            interval: None,
+            bare: Some(1.0),
+            needs: None,
+            count: 1,
+            failed: 0,
+            runs: 1,
+            epoch,
+            provisional: false,
+        }
+    }
+
+    #[test]
+    fn an_epoch_stands_between_the_points_that_it_parts() {
+        let points = [point(0, 0), point(100, 0), point(200, 1), point(300, 1)];
+        let points: Vec<&Point> = points.iter().collect();
+        let start = |at_us| EpochStart {
+            cause: Cause::Machine,
+            at_us,
+            release: String::new(),
+            reason: String::new(),
+        };
+        let at = |at_us| epoch_marks(&[start(at_us)], &points)[0].at_us;
+        assert_eq!(at(150), 150);
+        assert_eq!(at(230), 175, "the first run came after its release's point");
+        assert_eq!(at(50), 175);
+    }
 }

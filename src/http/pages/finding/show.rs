@@ -96,7 +96,7 @@ pub async fn show(
 fn lead(evidence: &Evidence) -> Prose {
     let name = format!(
         "{}, {}: ",
-        metric_name(&evidence.metric),
+        flow_title(&metric_name(&evidence.metric)),
         statistic_word(evidence.percentile)
     );
     match evidence.from.zip(evidence.to) {

@@ -203,7 +203,7 @@ fn lead(
     };
     let lead = Prose::of(&format!(
         "{}{on}, {}: ",
-        metric_name(&tracked.series.metric),
+        flow_title(&metric_name(&tracked.series.metric)),
         statistic_word(q)
     ));
     let Some(standing) = standing else {

@@ -187,6 +187,8 @@ async fn days(visit: &Visit, standing: &Standing<'_>, first: Date) -> Result<Vec
     } else {
         std::collections::HashSet::new()
     };
+    let pinned = standing.reference.as_ref();
+    let pinned = pinned.and_then(|(name, _)| points.iter().find(|point| point.release == *name));
     let count = (visit.now_us - from_us) / DAY_US + 1;
     let state = |k: i64| {
         let end_us = from_us + (k + 1) * DAY_US;
@@ -195,12 +197,12 @@ async fn days(visit: &Visit, standing: &Standing<'_>, first: Date) -> Result<Vec
             true => sent.contains(&(from_us / DAY_US + k)),
             false => end_us - current.time_us <= HOLDS_DAYS * DAY_US,
         };
-        has_data.then(|| state_of(standing, current))
+        has_data.then(|| state_of(standing, current, pinned))
     };
     Ok((0..count).map(state).collect())
 }
 
-fn state_of(standing: &Standing<'_>, point: &Point) -> Stands {
+fn state_of(standing: &Standing<'_>, point: &Point, pinned: Option<&Point>) -> Stands {
     let (Some(limit), Some(value)) = (standing.limit, point.interval) else {
         return Stands::NotEnough;
     };
@@ -211,7 +213,10 @@ fn state_of(standing: &Standing<'_>, point: &Point) -> Stands {
         age_us: Some(0),
         fresh_us: i64::MAX,
         releases_without_run: 0,
-        reference: standing.reference.as_ref().map(|(_, reference)| *reference),
+        // What came before the reference, or was measured in another way, spent nothing of its headroom.
+        reference: pinned
+            .filter(|pinned| pinned.epoch == point.epoch && pinned.time_us <= point.time_us)
+            .and_then(|pinned| pinned.interval),
         bleed_early_days: None,
     })
     .into()
@@ -262,7 +267,7 @@ fn worst<'a, 'b>(flows: &'a [Watched<'b>]) -> Option<&'a Watched<'b>> {
     let weight = |flow: &Watched<'_>| {
         let days = flow.days.iter().flatten();
         days.map(|state| match state {
-            Stands::Breached => 3,
+            Stands::Breached => 10,
             Stands::AtRisk => 1,
             _ => 0,
         })
