@@ -77,6 +77,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             public_read: true,
             public_url: String::new(),
             allow_private_routes: args.allow_private_routes,
+            ..Settings::default()
         };
         let (listener, settings) = bind(&args.listen, settings).await?;
         let tour = tour(&store, &settings.public_url).await?;

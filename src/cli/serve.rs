@@ -82,6 +82,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         public_read: args.public_read || file.public_read.unwrap_or(false),
         public_url: args.public_url.or(file.public_url).unwrap_or_default(),
         allow_private_routes: args.allow_private_routes,
+        ..Settings::default()
     };
     log_to_standard_error();
     on_many_threads(async {

@@ -5,7 +5,8 @@ use std::io::Read;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError};
+use tower_http::timeout::TimeoutError;
 
 use super::error::{Error, Result};
 
@@ -26,21 +27,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes> {
         None | Some("" | "identity") => DECODED_BYTES,
         _ => ENCODED_BYTES,
     };
-    let encoded = Limited::new(body, limit)
-        .collect()
-        .await
-        .map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                too_large(limit)
-            } else {
-                Error::new(
-                    StatusCode::BAD_REQUEST,
-                    "body_cut_short",
-                    "the request body ended early",
-                )
-            }
-        })?
-        .to_bytes();
+    let encoded = whole(body, limit).await?;
     match encoding.as_deref() {
         None | Some("" | "identity") if encoded.starts_with(&[0x1f, 0x8b]) => {
             if encoded.len() > ENCODED_BYTES {
@@ -72,6 +59,44 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes> {
         )
         .hint("send it plain, gzip or zstd")),
     }
+}
+
+/// A body of at most `limit` bytes. What lies beyond is read too and dropped, as far as the layers around us go: who is
+/// cut off while sending does not hear the answer.
+async fn whole(mut body: Body, limit: usize) -> Result<Bytes> {
+    let (mut parts, mut length) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(part) = frame.map_err(|error| broken(&error))?.into_data() else {
+            continue;
+        };
+        length = length.saturating_add(part.len());
+        if length <= limit {
+            parts.push(part);
+        } else {
+            parts.clear();
+        }
+    }
+    match &mut parts[..] {
+        _ if length > limit => Err(too_large(limit)),
+        [whole] => Ok(std::mem::take(whole)),
+        parts => Ok(parts.concat().into()),
+    }
+}
+
+/// Why a body did not come to its end.
+fn broken(error: &axum::Error) -> Error {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| {
+        error.source()
+    });
+    if causes.clone().any(|cause| cause.is::<LengthLimitError>()) {
+        return too_large(DECODED_BYTES);
+    }
+    if causes.any(|cause| cause.is::<TimeoutError>()) {
+        let said = "the request body took too long to come";
+        return Error::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", said);
+    }
+    let said = "the request body ended early";
+    Error::new(StatusCode::BAD_REQUEST, "body_cut_short", said)
 }
 
 fn decode(mut reader: impl Read, encoded: usize) -> Result<Bytes> {

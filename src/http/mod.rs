@@ -45,7 +45,8 @@ pub use operations::Counters;
 use crate::store::Store;
 use crate::writer::Writer;
 
-/// A whole request body must have come within this time, so that a slow drip holds no connection for long.
+/// A whole request body must have come within this time where the settings say nothing else, so that a slow drip holds
+/// no connection for long.
 const BODY_DEADLINE: Duration = Duration::from_secs(60);
 /// No answer takes longer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
@@ -74,6 +75,8 @@ pub struct Settings {
     pub public_url: String,
     /// Whether webhooks may go to private addresses.
     pub allow_private_routes: bool,
+    /// Within what time a whole request body must have come; a minute where left out.
+    pub body_deadline: Option<Duration>,
 }
 
 /// The document at `/api/openapi.json`.
@@ -181,7 +184,9 @@ pub fn router(app: App) -> Router {
                     StatusCode::SERVICE_UNAVAILABLE,
                     ANSWER_DEADLINE,
                 ))
-                .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
+                .layer(RequestBodyDeadlineLayer::new(
+                    app.settings.body_deadline.unwrap_or(BODY_DEADLINE),
+                ))
                 .layer(axum::extract::DefaultBodyLimit::max(2 << 20))
                 .layer(RequestBodyLimitLayer::new(body::DECODED_BYTES)),
         )

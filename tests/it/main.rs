@@ -11,4 +11,5 @@ mod ground;
 mod ingest;
 mod notifier;
 mod process;
+mod security;
 mod tidy;

@@ -96,6 +96,16 @@ impl Process {
         }
     }
 
+    /// The most memory that it ever had, as the system counts it.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// Ends it as a power cut would: SIGKILL, by its own id.
     pub(crate) fn kill(mut self) {
         self.end();
