@@ -220,6 +220,18 @@ impl Db {
         })
     }
 
+    /// Begins a transaction that only reads and sees one state of the database throughout, whatever commits meanwhile.
+    pub(super) async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            // A deferred transaction on WAL keeps the state that its first read saw.
+            Db::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Db::Postgres(pool) => Tx::Postgres(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await?,
+            ),
+        })
+    }
+
     /// Runs one statement in its own transaction.
     pub(super) async fn execute(
         &self,

@@ -134,32 +134,31 @@ impl Store {
         .await?;
         tx.commit().await
     }
+}
 
-    /// The reports of a series whose page views are still open, by metric instance: the sequence of the last one, and
-    /// its value as a provisional delta.
-    pub(super) async fn open_reports(
-        &self,
-        project: &ProjectId,
-        series: SeriesId,
-    ) -> Result<BTreeMap<String, (u64, Delta)>, StoreError> {
-        let rows: Vec<OpenRow> = self
-            .db
-            .rows(
-                OPEN_OF_SERIES,
-                args![project, series.id(), CLOSED_A_ROUND * 20],
-            )
-            .await?;
-        let prefix = series.to_string();
-        rows.into_iter()
-            .map(
-                |(report, series, release, stratum, value, first_us, sequence)| {
-                    let id = report.strip_prefix(&prefix).unwrap_or(&report).to_owned();
-                    let row = (report, series, release, stratum, value, first_us);
-                    Ok((id, (sequence as u64, settled(row)?)))
-                },
-            )
-            .collect()
-    }
+/// The reports of a series whose page views are still open, by metric instance: the sequence of the last one, and its
+/// value as a provisional delta.
+pub(super) async fn open_reports(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+) -> Result<BTreeMap<String, (u64, Delta)>, StoreError> {
+    let rows: Vec<OpenRow> = tx
+        .rows(
+            OPEN_OF_SERIES,
+            args![project, series.id(), CLOSED_A_ROUND * 20],
+        )
+        .await?;
+    let prefix = series.to_string();
+    rows.into_iter()
+        .map(
+            |(report, series, release, stratum, value, first_us, sequence)| {
+                let id = report.strip_prefix(&prefix).unwrap_or(&report).to_owned();
+                let row = (report, series, release, stratum, value, first_us);
+                Ok((id, (sequence as u64, settled(row)?)))
+            },
+        )
+        .collect()
 }
 
 /// Puts reports aside until their page views close, and hands the other deltas through. The last report of an id wins:

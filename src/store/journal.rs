@@ -132,27 +132,27 @@ impl Store {
             .map(|(id,)| Id::from_row(id).map(ProjectId))
             .collect()
     }
-
-    /// The unfolded deltas of some series.
-    pub(super) async fn tail(
-        &self,
-        project: &ProjectId,
-        series: &[SeriesId],
-    ) -> Result<Vec<Delta>, StoreError> {
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = self.db.rows(TAIL, args![project, TAIL_ROWS]).await?;
-        let mut deltas = Vec::new();
-        for (_, row) in rows {
-            deltas.extend(
-                delta::decode(&row)?
-                    .into_iter()
-                    .filter(|delta| series.contains(&delta.series)),
-            );
-        }
-        Ok(deltas)
-    }
 }
 
-/// The oldest unfolded rows, inside the fold's transaction.
+/// The unfolded deltas of a series, as a reader's snapshot sees them.
+pub(super) async fn tail(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+) -> Result<Vec<Delta>, StoreError> {
+    let rows = oldest(tx, project, TAIL_ROWS).await?;
+    let mut deltas = Vec::new();
+    for (_, row) in rows {
+        deltas.extend(
+            delta::decode(&row)?
+                .into_iter()
+                .filter(|delta| delta.series == series),
+        );
+    }
+    Ok(deltas)
+}
+
+/// The oldest unfolded rows, inside a transaction.
 pub(super) async fn oldest(
     tx: &mut Tx,
     project: &ProjectId,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::db::args;
+use super::super::db::{Tx, args};
+use super::super::fold::open_reports;
+use super::super::journal::tail;
 use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError, Values};
 use super::rows::{BODIES, HEADS, ONE, WINDOW_LIMIT, WindowRow, columns, decode};
 use super::{Span, Window, WindowKey, keys_of};
@@ -24,8 +26,9 @@ impl Store {
             Span::Run(_) | Span::Release => (0, 1),
             Span::Day(_) | Span::Hour(_) => (from_us, to_us),
         };
-        let rows: Vec<WindowRow> = self
-            .db
+        // One snapshot for windows and tail: a fold that commits in between must neither hide nor double anything.
+        let mut tx = self.db.snapshot().await?;
+        let rows: Vec<WindowRow> = tx
             .rows(
                 if with_bodies { BODIES } else { HEADS },
                 args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT],
@@ -35,70 +38,13 @@ impl Store {
             .into_iter()
             .map(|row| decode(series, row).map(|window| (window.key.clone(), window)))
             .collect::<Result<BTreeMap<_, _>, _>>()?;
-        self.add_unfolded(project, series, &mut windows, |key| {
+        add_unfolded(&mut tx, project, series, &mut windows, |key| {
             let (its_kind, start_us, _) = columns(&key.span);
             its_kind == kind && (from_us..to_us).contains(&start_us)
         })
         .await?;
+        tx.commit().await?;
         Ok(windows.into_values().collect())
-    }
-
-    async fn add_unfolded(
-        &self,
-        project: &ProjectId,
-        series: SeriesId,
-        windows: &mut BTreeMap<WindowKey, Window>,
-        wanted: impl Fn(&WindowKey) -> bool,
-    ) -> Result<(), StoreError> {
-        let mut open = self.open_reports(project, series).await?;
-        let mut deltas = Vec::new();
-        for delta in self.tail(project, &[series]).await? {
-            // Of one page view's reports only the last one counts.
-            let (id, sequence) = match &delta.values {
-                Values::Report { id, sequence, .. } => (id.clone(), *sequence),
-                _ => {
-                    deltas.push(delta);
-                    continue;
-                }
-            };
-            if open.get(&id).is_none_or(|(last, _)| *last <= sequence) {
-                open.insert(id, (sequence, delta));
-            }
-        }
-        deltas.extend(open.into_values().map(|(_, delta)| delta));
-        let mut touched: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
-        for delta in &deltas {
-            // Old hours stay visible until they are dropped, so the reader takes every hour there is.
-            for key in keys_of(delta, delta.time_us).into_iter().filter(&wanted) {
-                touched.entry(key).or_default().push(delta);
-            }
-        }
-        for (key, deltas) in touched {
-            let mut window = match windows.remove(&key) {
-                Some(window) if window.body.is_some() => window,
-                Some(head) => {
-                    let (kind, start_us, run) = columns(&key.span);
-                    let row: Option<WindowRow> = self
-                        .db
-                        .row(
-                            ONE,
-                            args![project, series.id(), kind, start_us, &key.release, &run],
-                        )
-                        .await?;
-                    row.map(|row| decode(series, row))
-                        .transpose()?
-                        .unwrap_or(head)
-                }
-                None => Window::new(key.clone()),
-            };
-            for delta in deltas {
-                window.add(delta)?;
-            }
-            window.provisional = true;
-            window.settle();
-            windows.insert(key, window);
-        }
-        Ok(())
     }
 
     /// All releases' windows of a series, in the releases' own order, oldest first; see `stats::release_order`.
@@ -121,4 +67,61 @@ impl Store {
         windows.sort_by_key(|window| rank.get(window.key.release.as_str()).copied());
         Ok(windows)
     }
+}
+
+async fn add_unfolded(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+    windows: &mut BTreeMap<WindowKey, Window>,
+    wanted: impl Fn(&WindowKey) -> bool,
+) -> Result<(), StoreError> {
+    let mut open = open_reports(tx, project, series).await?;
+    let mut deltas = Vec::new();
+    for delta in tail(tx, project, series).await? {
+        // Of one page view's reports only the last one counts.
+        let (id, sequence) = match &delta.values {
+            Values::Report { id, sequence, .. } => (id.clone(), *sequence),
+            _ => {
+                deltas.push(delta);
+                continue;
+            }
+        };
+        if open.get(&id).is_none_or(|(last, _)| *last <= sequence) {
+            open.insert(id, (sequence, delta));
+        }
+    }
+    deltas.extend(open.into_values().map(|(_, delta)| delta));
+    let mut touched: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
+    for delta in &deltas {
+        // Old hours stay visible until they are dropped, so the reader takes every hour there is.
+        for key in keys_of(delta, delta.time_us).into_iter().filter(&wanted) {
+            touched.entry(key).or_default().push(delta);
+        }
+    }
+    for (key, deltas) in touched {
+        let mut window = match windows.remove(&key) {
+            Some(window) if window.body.is_some() => window,
+            Some(head) => {
+                let (kind, start_us, run) = columns(&key.span);
+                let row: Option<WindowRow> = tx
+                    .row(
+                        ONE,
+                        args![project, series.id(), kind, start_us, &key.release, &run],
+                    )
+                    .await?;
+                row.map(|row| decode(series, row))
+                    .transpose()?
+                    .unwrap_or(head)
+            }
+            None => Window::new(key.clone()),
+        };
+        for delta in deltas {
+            window.add(delta)?;
+        }
+        window.provisional = true;
+        window.settle();
+        windows.insert(key, window);
+    }
+    Ok(())
 }
