@@ -236,10 +236,12 @@ pub struct BudgetLine {
     pub series: String,
     /// The limit.
     pub limit: Quantity,
-    /// How it stands.
-    pub state: State,
+    /// How it stands; worked out for the chosen series only, the others say it on their own tab.
+    pub state: Option<State>,
     /// What it does.
     pub enforcement: String,
+    /// The page with its series chosen.
+    pub path: String,
 }
 
 /// The page.

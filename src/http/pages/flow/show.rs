@@ -123,7 +123,7 @@ pub async fn show(
         mix: mix_card(&visit, tracked, q).await?,
         blind_spot: None,
         findings: findings(&visit, &flow),
-        budgets: budgets(&visit, &flow).await?,
+        budgets: budgets(&visit, &flow, &standings),
         epochs: epochs(&visit, tracked).await?,
         shell: visit.shell(Section::Overview).await?,
     })
@@ -419,20 +419,28 @@ fn findings(visit: &Visit, flow: &str) -> Vec<crate::http::pages::facts::Finding
         .collect()
 }
 
-async fn budgets(visit: &Visit, flow: &str) -> Result<Vec<BudgetLine>> {
+fn budgets(visit: &Visit, flow: &str, standings: &[Standing<'_>]) -> Vec<BudgetLine> {
     let mut lines = Vec::new();
     for tracked in visit.record.series_of(flow) {
-        for standing in standings(visit, tracked).await? {
+        for budget in visit.record.budgets(tracked) {
+            let own = |standing: &&Standing<'_>| {
+                standing.tracked.id == tracked.id && standing.budget.id == budget.id
+            };
+            let q = budget.quantile().filter(|_| tracked.has_percentiles());
             lines.push(BudgetLine {
-                id: standing.budget.id.clone(),
-                series: tracked.line_with(standing.q),
-                limit: tracked.exact(standing.limit.unwrap_or_default()),
-                state: standing.state.into(),
-                enforcement: enforcement_words(visit, standing.budget),
+                id: budget.id.clone(),
+                series: tracked.line_with(q),
+                limit: tracked.exact(budget.limit.to_base(tracked.dimension).unwrap_or_default()),
+                state: standings
+                    .iter()
+                    .find(own)
+                    .map(|standing| standing.state.into()),
+                enforcement: enforcement_words(visit, budget),
+                path: paths::series(visit.slug(), flow, &tracked.id.to_string()),
             });
         }
     }
-    Ok(lines)
+    lines
 }
 
 async fn epochs(
