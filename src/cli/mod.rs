@@ -1,7 +1,7 @@
 //! The command line: one file a command, each with its `Args` and `run`.
 //!
 //! Results go to standard output, messages to standard error. To add a command, write its module and its line in
-//! [`commands!`].
+//! `commands!`.
 
 mod apply;
 mod ci;

@@ -2,7 +2,7 @@
 //!
 //! Source: sensitivity by injection, as detection benchmarks do it: the series' history without its own changes gets a
 //! change of known size at the start of its last quarter, and the judge is asked; the size is then halved in. Assumes
-//! that noise stays as it was. Smallest sample: [`BEFORE`] rows before that quarter in the running epoch. Cannot see
+//! that noise stays as it was. Smallest sample: `BEFORE` rows before that quarter in the running epoch. Cannot see
 //! what the next quarter's noise will be.
 
 use serde::{Deserialize, Serialize};

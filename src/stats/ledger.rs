@@ -2,7 +2,7 @@
 //!
 //! Source: telescoping sums; every entry is a linear combination of the releases' independent values, so its variance
 //! follows exactly (Gauss 1823); Šidák (1967) over the releases that are tried alone. A share is the
-//! [`super::jump`] at its release, so that one within a bleed is not charged with the bleed. Assumes that a release's standard
+//! `jump` at its release, so that one within a bleed is not charged with the bleed. Assumes that a release's standard
 //! error counts the noise between runs. Smallest sample: two releases. Cannot split what came within one release, nor
 //! say which of several releases made a change that none of them shows alone: those share one entry. Who is picked for standing out
 //! is told too large, by up to half its range, as whatever is picked for its size is; the range allows for it.

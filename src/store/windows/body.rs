@@ -15,11 +15,11 @@ use crate::stats::{Interval, Needs, mix};
 pub struct WindowBody {
     /// Histograms by sampling rate and mix class; lab data have one stratum.
     pub strata: BTreeMap<Stratum, Packed>,
-    /// Exact values (instruction counts, scores), in order of arrival, at most [`EXACT_KEPT`].
+    /// Exact values (instruction counts, scores), in order of arrival, at most `EXACT_KEPT`.
     pub exact: Vec<f64>,
     /// Explicit buckets by their bounds.
     pub explicit: Vec<(Vec<f64>, Vec<u64>)>,
-    /// Tools' summaries, never merged, at most [`SUMMARIES_KEPT`].
+    /// Tools' summaries, never merged, at most `SUMMARIES_KEPT`.
     pub summaries: Vec<Summary>,
 }
 

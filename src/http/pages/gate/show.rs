@@ -1,6 +1,7 @@
 //! Fills a verdict's page from the stored answer: pages never decide anew.
 
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::chart::margin::MarginAxis;
 use crate::config::utc_date;
@@ -27,21 +28,23 @@ use super::{CheckRow, GatePage, STEPS, WaiverRow};
 /// Verdicts searched for a gate's newest.
 const SEARCHED: i64 = 1_000;
 
-/// A gate's newest verdict.
+/// A gate's newest verdict; the list of gates where it was never asked.
 pub async fn newest(
     State(_app): State<App>,
     visit: Visit,
     Path((_project, gate)): Path<(String, String)>,
-) -> Result<GatePage> {
+) -> Result<Response> {
     let verdicts = visit
         .store
         .verdicts(&visit.caller.project, SEARCHED)
         .await?;
-    let stored = verdicts
-        .into_iter()
-        .find(|verdict| verdict.gate == gate)
-        .ok_or_else(Error::not_found)?;
-    page(&visit, &stored).await
+    match verdicts.into_iter().find(|verdict| verdict.gate == gate) {
+        Some(stored) => Ok(page(&visit, &stored).await?.into_response()),
+        None if visit.record.config.gate(&gate).is_some() => {
+            Ok(Redirect::to(&paths::page(visit.slug(), "gates")).into_response())
+        }
+        None => Err(Error::not_found()),
+    }
 }
 
 /// One verdict.
