@@ -6,16 +6,16 @@ import { join } from "node:path";
 import * as checks from "./checks.mjs";
 
 const LOOKS = [[1280, "light"], [1280, "dark"], [390, "light"], [390, "dark"]];
-// Pages of one kind differ in what they name only: so many of a kind are enough, and so many in all.
-const OF_A_KIND = 3;
+// Pages of one kind differ in what they name or filter only: so many of a kind are enough, and so many in all.
+const OF_A_KIND = 4;
 const PAGES = 150;
 
-// Which kind of page an address is: names and numbers in it replaced, its query by the keys alone.
+// Which kind of page an address is: names and numbers in it replaced, its query by whether it has one.
 export function kind(url) {
   const path = url.pathname.split("/").map((part) => (/[\d%.]|^[0-9a-f-]{16,}$/i.test(part) ? ":" : part));
   // What follows one of these words is a name.
   const named = path.map((part, at) => (/^(p|projects|flows|findings|gates|releases|series|verdicts|months)$/.test(path[at - 1]) ? ":" : part));
-  return `${named.join("/")}?${[...url.searchParams.keys()].sort().join("&")}`;
+  return named.join("/") + (url.search ? "?" : "");
 }
 
 export async function crawl(browser, start, screenshots) {
