@@ -7,6 +7,7 @@ mod cli_push;
 mod cli_stub;
 mod demo_story;
 mod durability;
+mod fixtures;
 mod ground;
 mod ingest;
 mod notifier;
