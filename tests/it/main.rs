@@ -1,6 +1,7 @@
 //! The one integration binary: a module a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alert;
 mod cli_gate;
 mod cli_parse;
 mod cli_push;
