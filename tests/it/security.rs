@@ -4,6 +4,7 @@ mod forgery;
 mod headers;
 mod limits;
 mod logs;
+mod pages;
 mod routes;
 mod spreadsheets;
 mod starts;

@@ -9,7 +9,7 @@ use super::{form, server};
 use crate::ground::Server;
 
 /// The cookie of somebody who is signed in.
-async fn session(server: &Server) -> String {
+pub(super) async fn session(server: &Server) -> String {
     server
         .store
         .save_account("ann", "no password fits this", now_us())
@@ -45,6 +45,7 @@ fn changes(server: &Server, cookie: &str) -> Vec<RequestBuilder> {
         api(Method::PATCH, &format!("runs/{id}")).json(&json!({"excluded": false})),
         api(Method::PUT, "config").body("[project]\nname = \"shop\"\n"),
         page(&format!("/shop/findings/{id}/acknowledge")),
+        page(&format!("/shop/deliveries/{id}/again")),
         form(page("/login"), "name=ann&password=guess"),
         page("/logout"),
     ]
