@@ -26,7 +26,7 @@ const NAMES = [
   "long ".repeat(60).trim(),
 ];
 
-export async function crawlHostile(browser, folder, tell) {
+export async function crawlHostile(browser, folder, tell, screenshots) {
   const binary = resolve(process.env.LONGWATCH_BINARY);
   const database = `sqlite:${join(folder, "hostile.db")}`;
   const token = execFileSync(
@@ -49,7 +49,7 @@ export async function crawlHostile(browser, folder, tell) {
     }
     const flows = await folded(api, headers);
     tell("the hostile names are kept as they came", flows.has(NAMES[0]) ? [] : [`found ${[...flows].slice(0, 5)}`]);
-    const { pages } = await crawl(browser, url);
+    const { pages } = await crawl(browser, url, screenshots);
     for (const page of pages) tell(`hostile page ${page.path.slice(0, 60)}`, page.wrong);
     const shown = pages.some((page) => page.words?.includes(NAMES[0]));
     tell("a hostile name is shown as the text that it is", shown ? [] : [`no page says ${NAMES[0]}`]);

@@ -59,7 +59,7 @@ async function crawlDemo(browser, folder) {
 
 const folder = mkdtempSync(join(tmpdir(), "longwatch-pages-"));
 const browser = await Browser.start();
-for (const part of [proveChecks, crawlDemo, (its, where) => crawlHostile(its, where, tell)]) {
+for (const part of [proveChecks, crawlDemo, (its, where) => crawlHostile(its, where, tell, process.env.LONGWATCH_SCREENSHOTS)]) {
   try {
     await part(browser, folder);
   } catch (error) {
