@@ -1,8 +1,8 @@
 //! Two distributions by percentile: their values above, their difference in percent below.
 
-use crate::http::wording::names::percentile_name;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::unit::Unit;
+use crate::wording::names::percentile_name;
+use crate::wording::quantity::Quantity;
+use crate::wording::unit::Unit;
 
 use super::axis::ValueAxis;
 use super::ink::Ink;
@@ -47,6 +47,22 @@ pub struct Comparison {
     pub rungs: Vec<Rung>,
     /// The change that does not matter, in percent.
     pub margin: f64,
+}
+
+/// Room that the next percentile's dot keeps free from the label before it.
+const STRIP_DOT_PX: f64 = 6.0;
+
+/// The word of the unit that the chart's axis counts in ("seconds"); empty where there is none.
+pub fn unit_word(rungs: &[Rung], unit: Unit) -> &'static str {
+    value_axis(rungs, unit, 1.0).scale.word
+}
+
+fn value_axis(rungs: &[Rung], unit: Unit, height: f64) -> ValueAxis {
+    let values = rungs
+        .iter()
+        .flat_map(|rung| [rung.base, rung.head])
+        .flat_map(|side| [side.lower, side.upper]);
+    ValueAxis::around(values, unit, height)
 }
 
 struct Plan {
@@ -117,12 +133,7 @@ impl Comparison {
     }
 
     fn draw_values(&self, pen: &mut Pen, plan: &Plan, room: Room, top: f64, tall: f64) {
-        let values = self
-            .rungs
-            .iter()
-            .flat_map(|rung| [rung.base, rung.head])
-            .flat_map(|side| [side.lower, side.upper]);
-        let axis = ValueAxis::around(values, self.unit, tall);
+        let axis = value_axis(&self.rungs, self.unit, tall);
         let y = |value: f64| top + tall * (1.0 - axis.share(value));
         for (index, &tick) in axis.ticks().iter().enumerate() {
             pen.line((plan.left, y(tick)), (plan.right, y(tick)), Ink::Rule, 1.0);
@@ -276,9 +287,17 @@ impl Comparison {
                 pen.text(at, Side::Right, Ink::Text3, false, word);
             }
         }
-        for rung in &self.rungs {
+        let places: Vec<f64> = self
+            .rungs
+            .iter()
+            .map(|rung| plan.x(rung.quantile))
+            .collect();
+        for (index, rung) in self.rungs.iter().enumerate() {
             let Some(change) = rung.change else { continue };
-            let x = plan.x(rung.quantile);
+            let x = places[index];
+            let until = places
+                .get(index + 1)
+                .map_or(plan.width, |next| next - STRIP_DOT_PX);
             pen.line((x, top), (x, top + tall), Ink::Rule, 1.0);
             let ink = match rung.is_worse {
                 Some(true) => Ink::Breach,
@@ -289,7 +308,7 @@ impl Comparison {
             let label = change.signed();
             if room == Room::Wide
                 && rung.is_worse.is_some()
-                && x + text_width(&label, true) + 12.0 < plan.width
+                && x + text_width(&label, true) + 8.0 < until
             {
                 pen.text((x + 8.0, y(change.value)), Side::Right, ink, true, &label);
             }

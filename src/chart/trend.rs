@@ -4,9 +4,9 @@ mod events;
 mod panel;
 mod reach;
 
-use crate::http::wording::moment::{DAY_US, Moment};
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::unit::Unit;
+use crate::wording::moment::{DAY_US, Moment};
+use crate::wording::quantity::Quantity;
+use crate::wording::unit::Unit;
 
 use super::axis::TimeAxis;
 use super::ink::Ink;
@@ -181,7 +181,8 @@ impl Trend {
         let main_top = 26.0;
         let ticks_at = main_top + heights.0;
         let high_top = ticks_at + 62.0;
-        let months_at = if self.high.is_some() {
+        let high = self.high_in(&time);
+        let months_at = if high.is_some() {
             high_top + heights.1
         } else {
             ticks_at + 26.0
@@ -199,7 +200,7 @@ impl Trend {
             );
             self.draw_main(pen, &main);
             self.draw_releases(pen, &time, ticks_at);
-            if let Some(panel) = &self.high {
+            if let Some(panel) = high {
                 let high = Frame::new(
                     room,
                     panel,
@@ -221,6 +222,14 @@ impl Trend {
             description: self.description(),
         };
         spoken(room, "trend", &said, (width, height), &inner)
+    }
+
+    /// The high percentile's panel, where any of it can be told.
+    fn high_in(&self, time: &TimeAxis) -> Option<&TrendPanel> {
+        let is_told = |point: &TrendPoint| point.value.is_some() && time.holds(point.at_us);
+        self.high
+            .as_ref()
+            .filter(|panel| panel.points.iter().any(is_told))
     }
 
     fn draw_main(&self, pen: &mut Pen, frame: &Frame) {

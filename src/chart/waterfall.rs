@@ -1,7 +1,7 @@
 //! The ledger as a horizontal waterfall: which releases spent the change, largest share first, adding up to the total.
 
-use crate::http::wording::number::{NO_BREAK_SPACE, decade, signed};
-use crate::http::wording::quantity::Quantity;
+use crate::wording::number::{NO_BREAK_SPACE, decade, signed};
+use crate::wording::quantity::Quantity;
 
 use super::axis::ValueAxis;
 use super::ink::Ink;
@@ -45,6 +45,8 @@ struct Row<'a> {
     name: String,
     note: &'a str,
     label: String,
+    /// The total's range, said where there is room for it.
+    range: String,
     start: f64,
     change: Quantity,
     ink: Ink,
@@ -120,7 +122,7 @@ impl Waterfall {
             .map(|share| share.change.value)
             .chain(self.others.iter().map(|(_, sum)| sum.value))
             .collect();
-        let labels = labels_that_add_up(&values, &self.total);
+        let (labels, total) = labels_that_add_up(&values, &self.total);
         let mut rows = Vec::new();
         let mut start = 0.0;
         for (share, label) in named.iter().zip(&labels) {
@@ -129,6 +131,7 @@ impl Waterfall {
                 name: share.release.clone(),
                 note: &share.note,
                 label: label.clone(),
+                range: String::new(),
                 start,
                 change: share.change,
                 ink,
@@ -142,18 +145,23 @@ impl Waterfall {
                 name: format!("{count} {plural}"),
                 note: "none provable alone",
                 label: label.clone(),
+                range: String::new(),
                 start,
                 change: *sum,
                 ink: Ink::Reference,
                 is_named: false,
             });
         }
-        let label = self.total.change();
+        let range = match self.total.range() {
+            range if range.is_empty() => range,
+            range => format!(" {range}"),
+        };
         let (name, ink) = ("Total".to_owned(), Ink::Text2);
         rows.push(Row {
             name,
             note: "",
-            label,
+            label: total,
+            range,
             start: 0.0,
             change: self.total,
             ink,
@@ -173,7 +181,7 @@ impl Waterfall {
     fn description(&self, rows: &[Row]) -> String {
         let shares: Vec<String> = rows
             .iter()
-            .map(|row| format!("{} {}", row.name, row.label))
+            .map(|row| format!("{} {}{}", row.name, row.label, row.range))
             .collect();
         format!("{}: {}", self.title, shares.join("; "))
     }
@@ -220,15 +228,21 @@ fn draw_row(
         }
     }
     let is_total = row.ink == Ink::Text2;
-    let label_px = text_width(&row.label, true);
-    if is_total && to - from > label_px + 14.0 && low - from > label_px + 10.0 {
-        pen.text(
-            (from + 6.0, middle),
-            Side::Right,
-            Ink::Surface,
-            true,
-            &row.label,
-        );
+    let beside = to.max(high) + 8.0;
+    let with_range = format!("{}{}", row.label, row.range);
+    let fits_inside = |label: &str| {
+        let label_px = text_width(label, true);
+        is_total && to - from > label_px + 14.0 && low - from > label_px + 10.0
+    };
+    let fits = |label: &str| fits_inside(label) || beside + text_width(label, true) < width;
+    let label = if fits(&with_range) {
+        &with_range
+    } else {
+        &row.label
+    };
+    let label_px = text_width(label, true);
+    if fits_inside(label) {
+        pen.text((from + 6.0, middle), Side::Right, Ink::Surface, true, label);
         return;
     }
     let ink = if row.is_named && !is_total {
@@ -236,9 +250,8 @@ fn draw_row(
     } else {
         Ink::Text
     };
-    let beside = to.max(high) + 8.0;
     if beside + label_px < width {
-        pen.text((beside, middle), Side::Right, ink, true, &row.label);
+        pen.text((beside, middle), Side::Right, ink, true, label);
         let note_at = beside + label_px + 8.0;
         if room == Room::Wide && note_at + text_width(row.note, false) < width {
             pen.text((note_at, middle), Side::Right, Ink::Text3, false, row.note);
@@ -252,13 +265,7 @@ fn draw_row(
             );
         }
     } else {
-        pen.text(
-            (from.min(low) - 8.0, middle),
-            Side::Left,
-            ink,
-            true,
-            &row.label,
-        );
+        pen.text((from.min(low) - 8.0, middle), Side::Left, ink, true, label);
     }
 }
 
@@ -270,9 +277,9 @@ fn signed_label(number: &str) -> String {
     }
 }
 
-/// The shares as labels in the total's unit, rounded so that they add up to the rounded total: the steps that rounding
+/// The shares as labels in the total's unit, and the total's own, rounded so that they add up to it: the steps that rounding
 /// leaves over go to the shares that lost most by it.
-fn labels_that_add_up(values: &[f64], total: &Quantity) -> Vec<String> {
+fn labels_that_add_up(values: &[f64], total: &Quantity) -> (Vec<String>, String) {
     let scale = total.scale();
     let scaled: Vec<f64> = values
         .iter()
@@ -283,7 +290,10 @@ fn labels_that_add_up(values: &[f64], total: &Quantity) -> Vec<String> {
         .iter()
         .fold(sum.abs(), |largest, value| largest.max(value.abs()));
     if largest == 0.0 || !largest.is_finite() {
-        return values.iter().map(|_| signed(0.0, 0)).collect();
+        return (
+            values.iter().map(|_| signed(0.0, 0)).collect(),
+            signed(0.0, 0),
+        );
     }
     let exponent = (decade(largest) - 2).min(0);
     let step = 10f64.powi(exponent);
@@ -295,10 +305,9 @@ fn labels_that_add_up(values: &[f64], total: &Quantity) -> Vec<String> {
     for index in order.into_iter().take(left_over) {
         steps[index] += 1.0;
     }
-    steps
-        .iter()
-        .map(|steps| label(&signed(steps * step, exponent), scale.symbol))
-        .collect()
+    let told = |steps: f64| label(&signed(steps * step, exponent), scale.symbol);
+    let labels = steps.iter().map(|steps| told(*steps)).collect();
+    (labels, told(steps.iter().sum()))
 }
 
 fn label(number: &str, symbol: &str) -> String {
@@ -313,7 +322,7 @@ fn label(number: &str, symbol: &str) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::http::wording::unit::Unit;
+    use crate::wording::unit::Unit;
     use proptest::prelude::*;
 
     fn ms(value: f64, h: f64) -> Quantity {
@@ -331,11 +340,12 @@ mod tests {
             let total: f64 = values.iter().sum();
             prop_assume!(total.abs() >= 1.0 && total.abs() < 999.0);
             let scaled: Vec<f64> = values.iter().map(|value| value * 1e6).collect();
-            let labels = labels_that_add_up(&scaled, &Quantity::exact(total * 1e6, Unit::Nanoseconds));
+            let (labels, all) = labels_that_add_up(&scaled, &Quantity::exact(total * 1e6, Unit::Nanoseconds));
             let number = |label: &String| -> f64 {
                 label.split(NO_BREAK_SPACE).next().unwrap().replace('−', "-").replace('+', "").parse().unwrap()
             };
             let sum: f64 = labels.iter().map(number).sum();
+            prop_assert!((sum - number(&all)).abs() < 1e-9, "{labels:?} are not {all}");
             let largest = values.iter().fold(total.abs(), |a, b| a.max(b.abs()));
             let step = 10f64.powi((decade(largest) - 2).min(0));
             prop_assert!((sum - total).abs() <= step / 2.0 + 1e-9, "{sum} {total} {labels:?}");

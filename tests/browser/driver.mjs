@@ -51,7 +51,7 @@ export class Browser {
             binary: process.env.LONGWATCH_TEST_CHROMIUM || undefined,
             args: [
               "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
-              "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+              "--no-first-run", "--hide-scrollbars", "--disable-background-networking", "--disable-component-update", "--disable-sync",
               `--user-data-dir=${profile}`,
             ],
           },

@@ -3,7 +3,7 @@
 use crate::chart::Room;
 use crate::chart::ink::Ink;
 use crate::chart::pen::{Pen, Place, Side, text_width};
-use crate::http::wording::moment::DAY_US;
+use crate::wording::moment::DAY_US;
 
 use super::panel::Frame;
 use super::{BleedMark, EpochMark, StepMark, Trend};

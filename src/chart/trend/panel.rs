@@ -5,8 +5,8 @@ use crate::chart::axis::{TimeAxis, ValueAxis};
 use crate::chart::ink::Ink;
 use crate::chart::labels::{Wish, moved_apart};
 use crate::chart::pen::{Pen, Place, Side, text_width};
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::unit::Unit;
+use crate::wording::quantity::Quantity;
+use crate::wording::unit::Unit;
 
 use super::{LimitFrom, MAX_POINTS, TrendPanel, TrendPoint};
 
@@ -107,7 +107,7 @@ impl<'a> Frame<'a> {
             let edge = |pick: fn(&Quantity) -> f64| -> Vec<Place> {
                 stretch
                     .iter()
-                    .map(|(at_us, value)| (self.time.x(*at_us), self.y(pick(value))))
+                    .map(|(at_us, value)| (self.time.x(*at_us), self.y_inside(pick(value))))
                     .collect()
             };
             pen.band(
@@ -130,7 +130,7 @@ impl<'a> Frame<'a> {
             match &point.value {
                 Some(value) if point.is_provisional => {
                     let at = self.place(point.at_us, value);
-                    let (low, high) = (self.y(value.lower), self.y(value.upper));
+                    let (low, high) = (self.y_inside(value.lower), self.y_inside(value.upper));
                     pen.line((at.0, low), (at.0, high), self.ink, 1.0);
                     pen.ring(at, 4.0, self.ink, 2.0);
                 }

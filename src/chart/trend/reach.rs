@@ -1,4 +1,4 @@
-//! How far a panel's value axis reaches: all ranges in sight, and what is near enough to be worth the room.
+//! How far a panel's value axis reaches: the ranges of all closed windows in sight, and what is near enough to be worth the room.
 
 use crate::chart::axis::{TimeAxis, ValueAxis};
 
@@ -16,9 +16,16 @@ impl Trend {
             .points
             .iter()
             .filter(|point| time.holds(point.at_us))
-            .filter_map(|point| point.value);
+            .filter_map(|point| Some((point.value?, point.is_provisional)));
+        // An open window has few samples yet: its range, cut at the edge, must not flatten all the others.
         let mut values: Vec<f64> = in_sight
-            .flat_map(|value| [value.lower, value.value, value.upper])
+            .flat_map(|(value, is_provisional)| {
+                if is_provisional {
+                    [value.value; 3]
+                } else {
+                    [value.lower, value.value, value.upper]
+                }
+            })
             .collect();
         if values.is_empty() {
             values.extend(panel.limits.iter().map(|step| step.limit));

@@ -3,20 +3,20 @@
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
-use crate::chart::compare::{Comparison, Rung};
+use crate::chart::compare::{Comparison, Rung, unit_word};
 use crate::http::error::Result;
 use crate::http::pages::flow::Tab;
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::finding::Manner;
-use crate::http::wording::names::{flow_title, metric_name, observation_noun};
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
 use crate::http::{App, paths};
 use crate::record::{CONFIDENCE, Tracked};
 use crate::stats::compare::{Row, compare};
 use crate::stats::percentile::percentile;
 use crate::store::{SeriesId, Window};
+use crate::wording::finding::Manner;
+use crate::wording::names::{flow_title, metric_name, observation_noun};
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
 
 use super::{ComparePage, Picker};
 
@@ -169,7 +169,7 @@ fn comparison(
         .iter()
         .filter_map(|row| rung(tracked, row, margin))
         .collect();
-    let word = tracked.unit().scale_for(rungs.last()?.head.value).word;
+    let word = unit_word(&rungs, tracked.unit());
     let unit = if word.is_empty() {
         String::new()
     } else {
