@@ -5,8 +5,8 @@ pub mod show;
 use askama::Template;
 use askama_web::WebTemplate;
 
-use crate::http::wording::moment::Moment;
-use crate::http::wording::number::count;
+use crate::wording::moment::Moment;
+use crate::wording::number::count;
 
 use super::layout::Shell;
 
@@ -59,6 +59,19 @@ impl LimitRow {
     }
 }
 
+/// Something that somebody changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub actor: String,
+    /// "config.apply".
+    pub action: String,
+    /// On what, with its detail.
+    pub subject: String,
+}
+
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq, Template, WebTemplate)]
 #[template(path = "settings.html")]
@@ -77,6 +90,10 @@ pub struct SettingsPage {
     pub limits: Vec<LimitRow>,
     /// Field flows that no `[[flow]]` declares; beyond the limit they are counted as "other".
     pub other_flows: Vec<String>,
+    /// What field data were deliberately not stored of late: why, and how many.
+    pub dropped: Vec<(String, u64)>,
+    /// Who changed what, newest first; nothing for those who may only look.
+    pub audit: Option<Vec<AuditRow>>,
 }
 
 impl SettingsPage {

@@ -7,15 +7,19 @@ use crate::clock::now_us;
 use crate::http::error::{Error, Result};
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::moment::Moment;
 use crate::http::{App, auth, paths};
 use crate::store::{Delivery, Id, TokenRow as StoredToken};
+use crate::wording::moment::{DAY_US, Moment};
 use collectors::report::Source;
 
-use super::{LimitRow, RouteRow, SettingsPage, TokenRow};
+use super::{AuditRow, LimitRow, RouteRow, SettingsPage, TokenRow};
 
 /// Deliveries looked through.
 const DELIVERIES: i64 = 500;
+/// Changes listed.
+const AUDIT_ROWS: i64 = 50;
+/// What was dropped is told for this many days.
+const DROPPED_DAYS: i64 = 7;
 /// Undeclared field flows listed.
 const OTHERS: usize = 20;
 
@@ -30,6 +34,13 @@ pub async fn show(State(_app): State<App>, visit: Visit) -> Result<SettingsPage>
     } else {
         None
     };
+    let audit = if visit.may_act() {
+        Some(visit.store.audit_trail(project, AUDIT_ROWS).await?)
+    } else {
+        None
+    };
+    let since_us = visit.now_us - DROPPED_DAYS * DAY_US;
+    let dropped = visit.store.dropped_since(project, since_us).await?;
     let valid = |tokens: Vec<StoredToken>| {
         let valid = tokens.iter().filter(|token| token.revoked_us.is_none());
         valid.map(|token| token_row(&visit, token)).collect()
@@ -43,6 +54,11 @@ pub async fn show(State(_app): State<App>, visit: Visit) -> Result<SettingsPage>
         tokens: tokens.map(valid),
         limits: limits(&visit),
         other_flows: other_flows(&visit),
+        dropped: dropped
+            .into_iter()
+            .map(|(reason, count)| (reason.replace('_', " "), count.unsigned_abs()))
+            .collect(),
+        audit: audit.map(|rows| rows.into_iter().map(|row| audit_row(&visit, row)).collect()),
         shell: visit.shell(Section::Settings).await?,
     })
 }
@@ -96,6 +112,24 @@ fn token_row(visit: &Visit, token: &StoredToken) -> TokenRow {
         last_four: id.chars().skip(id.len().saturating_sub(4)).collect(),
         expires: token.expires_us.map(moment),
         used: token.last_used_us.map(moment),
+    }
+}
+
+fn audit_row(
+    visit: &Visit,
+    (at_us, actor, action, subject, detail): (i64, String, String, String, String),
+) -> AuditRow {
+    let subject = [subject, detail];
+    let subject: Vec<&str> = subject
+        .iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
+    AuditRow {
+        at: visit.moment(at_us),
+        actor,
+        action,
+        subject: subject.join(" · "),
     }
 }
 
