@@ -10,18 +10,18 @@ use crate::http::pages::facts::Change;
 use crate::http::pages::layout::Section;
 use crate::http::pages::tracked::statistic_word;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::finding::Manner;
-use crate::http::wording::moment::midnight_us;
-use crate::http::wording::names::{flow_title, listed, series_line};
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::Answer as Said;
-use crate::http::wording::verdict::headline;
 use crate::http::{App, paths, prose::Prose};
 use crate::record::Tracked;
 use crate::stats::{Direction, Interval};
 use crate::store::{Id, SeriesId, StoredVerdict};
 use crate::verdict::{Answer, Check, Side, decode, native_unit};
+use crate::wording::finding::Manner;
+use crate::wording::moment::midnight_us;
+use crate::wording::names::{flow_title, listed, series_line};
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::Answer as Said;
+use crate::wording::verdict::headline;
 
 use super::{CheckRow, GatePage, STEPS, WaiverRow};
 
@@ -271,32 +271,32 @@ fn steps(visit: &Visit, answer: &Answer, checks: &[CheckRow]) -> Vec<Prose> {
                 .plain("."),
         );
     }
-    let more_runs = answer
-        .checks
-        .iter()
+    let more_runs = open_checks(answer)
+        .filter(|check| check.rule != "freshness")
         .filter_map(|check| check.needs?.runs)
         .max();
     if let Some(runs) = more_runs {
+        let settle = if runs == 1 { "settles" } else { "settle" };
         steps.push(Prose::of(&format!(
-            "About {} settle what is open.",
+            "About {} {settle} what is open.",
             counted(u64::from(runs), "more run")
         )));
     }
-    let stale: Vec<String> = answer
-        .checks
-        .iter()
-        .filter(|check| {
-            check.rule == "freshness"
-                && check.counts
-                && Said::from(check.verdict) == Said::Inconclusive
-        })
-        .map(|check| flow_title(&check.flow))
-        .collect();
+    let (unmeasured, stale): (Vec<&Check>, Vec<&Check>) = open_checks(answer)
+        .filter(|check| check.rule == "freshness")
+        .partition(|check| check.needs.is_some_and(|needs| needs.runs.is_some()));
+    if !unmeasured.is_empty() {
+        steps.push(Prose::of(&format!(
+            "Measure {} with {}: without a run of its own a release never passes.",
+            listed(&flows_of(&unmeasured)),
+            answer.release
+        )));
+    }
     if !stale.is_empty() {
         let stay = if stale.len() == 1 { "stays" } else { "stay" };
         steps.push(Prose::of(&format!(
             "{} {stay} undecided until fresh data come; more runs do not help.",
-            listed(&stale)
+            listed(&flows_of(&stale))
         )));
     }
     if steps.is_empty() && checks.is_empty() {
@@ -308,6 +308,20 @@ fn steps(visit: &Visit, answer: &Answer, checks: &[CheckRow]) -> Vec<Prose> {
     }
     steps.truncate(STEPS);
     steps
+}
+
+/// The checks that keep the gate from deciding.
+fn open_checks(answer: &Answer) -> impl Iterator<Item = &Check> {
+    answer
+        .checks
+        .iter()
+        .filter(|check| check.counts && Said::from(check.verdict) == Said::Inconclusive)
+}
+
+fn flows_of(checks: &[&Check]) -> Vec<String> {
+    let mut titles: Vec<String> = checks.iter().map(|check| flow_title(&check.flow)).collect();
+    titles.dedup();
+    titles
 }
 
 fn waiver_row(visit: &Visit, waiver: &crate::verdict::WaiverUsed) -> WaiverRow {
