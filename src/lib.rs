@@ -17,4 +17,5 @@ pub mod standing;
 pub mod stats;
 pub mod store;
 pub mod verdict;
+pub mod wording;
 pub mod writer;

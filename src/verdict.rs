@@ -248,7 +248,7 @@ pub fn native_unit(tracked: &Tracked) -> collectors::units::Unit {
 
 /// The scale in which people read values of this size.
 pub fn scale_of(tracked: &Tracked, typical: f64) -> Scale<'static> {
-    use crate::http::wording::unit::Unit;
+    use crate::wording::unit::Unit;
     let unit = Unit::from_stored(&tracked.series.dimension).unwrap_or(Unit::Millionths);
     let scale = unit.scale_for(typical);
     Scale {

@@ -12,8 +12,8 @@ use longwatch::http::pages::projects::ProjectsPage;
 use longwatch::http::pages::release::ReleasePage;
 use longwatch::http::pages::settings::SettingsPage;
 use longwatch::http::prose::Prose;
-use longwatch::http::wording::finding::Manner;
-use longwatch::http::wording::state::{Answer, State};
+use longwatch::wording::finding::Manner;
+use longwatch::wording::state::{Answer, State};
 
 use crate::shop::shell;
 use crate::watched;
@@ -147,6 +147,8 @@ pub(crate) fn settings() -> SettingsPage {
         tokens: Some(vec![]),
         limits: vec![],
         other_flows: vec![],
+        dropped: vec![],
+        audit: Some(vec![]),
     }
 }
 

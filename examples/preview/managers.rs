@@ -9,12 +9,12 @@ use longwatch::http::pages::layout::{Account, Section, Shell};
 use longwatch::http::pages::login::LoginPage;
 use longwatch::http::pages::months::{BleedLine, Figure, LevelRow, MonthRow, MonthsPage};
 use longwatch::http::pages::projects::{ProjectRow, ProjectsPage};
-use longwatch::http::pages::settings::{LimitRow, RouteRow, SettingsPage, TokenRow};
+use longwatch::http::pages::settings::{AuditRow, LimitRow, RouteRow, SettingsPage, TokenRow};
 use longwatch::http::paths;
 use longwatch::http::prose::Prose;
-use longwatch::http::wording::quantity::Quantity;
-use longwatch::http::wording::state::{Answer, State};
-use longwatch::http::wording::unit::Unit;
+use longwatch::wording::quantity::Quantity;
+use longwatch::wording::state::{Answer, State};
+use longwatch::wording::unit::Unit;
 
 use crate::shop::{NOW, between, days_ago, december, headroom, ms, shell};
 
@@ -319,6 +319,8 @@ pub(crate) fn settings() -> SettingsPage {
             LimitRow { name: "Undeclared field flows".into(), used: 196, allowed: 200 },
         ],
         other_flows: vec!["/landing/:campaign".into()],
+        dropped: vec![("prerender".into(), 412)],
+        audit: Some(vec![AuditRow { at: shell.moment(days_ago(12)), actor: "…x7Qa".into(), action: "config.apply".into(), subject: "0192f3a0".into() }]),
         shell,
     }
 }

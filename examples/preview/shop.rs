@@ -9,10 +9,10 @@ use longwatch::chart::trend::{
 };
 use longwatch::http::pages::facts::{Headroom, RunsOut};
 use longwatch::http::pages::layout::{Account, Section, Shell};
-use longwatch::http::wording::moment::DAY_US;
-use longwatch::http::wording::quantity::Quantity;
-use longwatch::http::wording::state::State;
-use longwatch::http::wording::unit::Unit;
+use longwatch::wording::moment::DAY_US;
+use longwatch::wording::quantity::Quantity;
+use longwatch::wording::state::State;
+use longwatch::wording::unit::Unit;
 
 /// 20 November 2026, 14:10 UTC.
 pub(crate) const NOW: i64 = 1_795_183_800_000_000;
@@ -182,7 +182,13 @@ pub(crate) fn headroom(
     state: State,
     runs_out: RunsOut,
 ) -> Headroom {
-    let left = Headroom::left_of(limit * 1e6, &value, collectors::report::Direction::Lower);
+    let limit_ns = limit * 1e6;
+    let left = Quantity::new(
+        limit_ns - value.value,
+        limit_ns - value.upper,
+        limit_ns - value.lower,
+        value.unit,
+    );
     Headroom {
         bar: Some(HeadroomBar {
             reference: reference * 1e6,

@@ -14,14 +14,15 @@ use longwatch::http::pages::flow::{
 };
 use longwatch::http::pages::layout::Section;
 use longwatch::http::pages::overview::{FindingCard, FlowRow, GoodNews, OverviewPage, ReleaseRow};
+use longwatch::http::paths;
 use longwatch::http::prose::Prose;
-use longwatch::http::wording::finding::{Manner, Onset};
-use longwatch::http::wording::moment::DAY_US;
-use longwatch::http::wording::names::{series_line, series_tab, subject};
-use longwatch::http::wording::quantity::Quantity;
-use longwatch::http::wording::state::{Answer, Kind, Life, State};
-use longwatch::http::wording::unit::Unit;
-use longwatch::http::{paths, wording};
+use longwatch::wording;
+use longwatch::wording::finding::{Manner, Onset};
+use longwatch::wording::moment::DAY_US;
+use longwatch::wording::names::{series_line, series_tab, subject};
+use longwatch::wording::quantity::Quantity;
+use longwatch::wording::state::{Answer, Kind, Life, State};
+use longwatch::wording::unit::Unit;
 
 use crate::shop::{
     NOW, between, bleed, checkout_points, days_ago, december, headroom, mobile, ms, release_us,

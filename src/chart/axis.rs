@@ -3,9 +3,9 @@
 use jiff::Span;
 use jiff::civil::Date;
 
-use crate::http::wording::moment::{DAY_US, civil, midnight_us, month_name};
-use crate::http::wording::number::{decade, rounded};
-use crate::http::wording::unit::{Scale, Unit};
+use crate::wording::moment::{DAY_US, civil, midnight_us, month_name};
+use crate::wording::number::{decade, rounded};
+use crate::wording::unit::{Scale, Unit};
 
 /// An axis spans at least this share of its median, so that noise stays small.
 const LEAST_SPAN: f64 = 0.15;

@@ -6,7 +6,7 @@ use super::labels::{Wish, moved_apart};
 use super::pen::{self, Place, Side};
 use super::trend::{BleedMark, TrendPoint};
 use super::{Room, Spoken, Svg, spoken};
-use crate::http::wording::quantity::Quantity;
+use crate::wording::quantity::Quantity;
 
 /// What a card's chart shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,7 +172,7 @@ impl Glimpse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::unit::Unit;
+    use crate::wording::unit::Unit;
 
     #[test]
     fn without_a_known_point_there_is_nothing_to_see() {

@@ -1,7 +1,7 @@
 //! How much of the headroom between the pinned reference and the limit is spent.
 
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::State;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::State;
 
 use super::ink::Ink;
 use super::pen::{self, Pen};
@@ -103,7 +103,7 @@ fn fill(state: State) -> Ink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::unit::Unit;
+    use crate::wording::unit::Unit;
 
     fn bar(value: f64) -> HeadroomBar {
         let value = Quantity::new(value, value - 1.0, value + 1.0, Unit::Count);

@@ -1,8 +1,8 @@
 //! A check's change against its margin, in a table row; the head of the column carries the axis.
 
-use crate::http::wording::number::{rounded, signed};
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::Answer;
+use crate::wording::number::{rounded, signed};
+use crate::wording::quantity::Quantity;
+use crate::wording::state::Answer;
 
 use super::ink::Ink;
 use super::pen::{self, Pen, Side};

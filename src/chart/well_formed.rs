@@ -7,9 +7,9 @@ use super::calendar::{Calendar, Day, Month};
 use super::mix::{MixBar, MixStrip};
 use super::trend::{EpochMark, Trend, TrendPanel, TrendPoint};
 use super::waterfall::{Share, Waterfall};
-use crate::http::wording::moment::DAY_US;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::unit::Unit;
+use crate::wording::moment::DAY_US;
+use crate::wording::quantity::Quantity;
+use crate::wording::unit::Unit;
 
 /// Names that attackers and tools send: markup, quotes, control characters, right-to-left marks, emoji.
 fn any_name() -> impl Strategy<Value = String> {

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use collectors::report::{Direction, Source};
 use serde::{Deserialize, Serialize};
 
-use crate::http::wording::finding::{self, Manner, Onset};
-use crate::http::wording::moment::Moment;
-use crate::http::wording::names::{flow_title, metric_name, source_word};
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::unit::Unit;
 use crate::record::Tracked;
 use crate::stats::Interval;
 use crate::stats::headroom::Forecast;
+use crate::wording::finding::{self, Manner, Onset};
+use crate::wording::moment::Moment;
+use crate::wording::names::{flow_title, metric_name, source_word};
+use crate::wording::quantity::Quantity;
+use crate::wording::unit::Unit;
 
 /// A finding's evidence. Values are in the series' base unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-use super::wording::state::{Answer, Kind, State};
+use crate::wording::state::{Answer, Kind, State};
 
 /// A symbol of the page with its colour and its word. All three parts are constants, so nothing needs escaping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,6 @@ pub mod paths;
 pub mod prose;
 pub mod rum;
 mod session;
-pub mod wording;
 
 use std::sync::Arc;
 use std::time::Duration;

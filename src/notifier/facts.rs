@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::detector::evidence::Evidence;
-use crate::http::wording::finding::Onset;
-use crate::http::wording::moment::{DAY_US, Moment, day_range};
-use crate::http::wording::names::observation_noun;
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::how_sure;
 use crate::stats::headroom::Forecast;
 use crate::store::Finding;
+use crate::wording::finding::Onset;
+use crate::wording::moment::{DAY_US, Moment, day_range};
+use crate::wording::names::observation_noun;
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::how_sure;
 
 /// What a finding's owner wants to know first; what is not known is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,9 +134,9 @@ pub(super) mod tests {
     use collectors::report::{Direction, Source};
 
     use super::*;
-    use crate::http::wording::number::NO_BREAK_SPACE;
     use crate::stats::Interval;
     use crate::store::{FindingState, Id};
+    use crate::wording::number::NO_BREAK_SPACE;
 
     /// 20 November 2026, 14:10 UTC.
     const NOW_US: i64 = 1_795_183_800_000_000;

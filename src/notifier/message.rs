@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::facts::Facts;
 use crate::detector::evidence::Evidence;
 use crate::http::paths::segment;
-use crate::http::wording::moment::Moment;
-use crate::http::wording::unit::Unit;
 use crate::stats::Interval;
 use crate::store::{Finding, Id};
+use crate::wording::moment::Moment;
+use crate::wording::unit::Unit;
 
 /// What a receiver is told, as stored in the outbox and as sent in webhooks. It shows itself as its JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::message::Message;
-use crate::http::wording::names::series_line;
-use crate::http::wording::state::Kind;
+use crate::wording::names::series_line;
+use crate::wording::state::Kind;
 
 /// Slack refuses a section whose text is longer, in characters after escaping.
 const SECTION_LIMIT: usize = 3_000;
@@ -103,8 +103,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::http::wording::number::NO_BREAK_SPACE;
     use crate::notifier::message::tests::bleed;
+    use crate::wording::number::NO_BREAK_SPACE;
 
     fn lines(message: &Message) -> String {
         let post = post(message);

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::http::wording::moment::Moment;
+use crate::wording::moment::Moment;
 
 /// Before a secret that is written in base64.
 const BASE64_PREFIX: &str = "whsec_";

@@ -108,8 +108,6 @@ const INSERT: &str = "INSERT INTO series (project_id, id, flow_name, metric, uni
      ON CONFLICT (project_id, id) DO NOTHING";
 const LIST: &str = "SELECT id, flow_name, metric, unit, dimension, source, testbed, basis, labels, direction \
      FROM series WHERE project_id = $1 ORDER BY id LIMIT $2";
-const ONE: &str = "SELECT id, flow_name, metric, unit, dimension, source, testbed, basis, labels, direction \
-     FROM series WHERE project_id = $1 AND id = $2";
 
 const IDS: &str = "SELECT id FROM series WHERE project_id = $1 ORDER BY id LIMIT $2";
 
@@ -179,15 +177,5 @@ impl Store {
         rows.iter()
             .map(|(id,)| Id::from_row(id).map(SeriesId))
             .collect()
-    }
-
-    /// One series.
-    pub async fn one_series(
-        &self,
-        project: &ProjectId,
-        id: SeriesId,
-    ) -> Result<Option<Series>, StoreError> {
-        let row: Option<SeriesRow> = self.db.row(ONE, args![project, id.id()]).await?;
-        Ok(row.map(decode).transpose()?.map(|(_, series)| series))
     }
 }

@@ -164,8 +164,8 @@ pub fn epoch(flow: &str, since: Moment, what_changed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::moment::DAY_US;
-    use crate::http::wording::number::NO_BREAK_SPACE;
+    use crate::wording::moment::DAY_US;
+    use crate::wording::number::NO_BREAK_SPACE;
 
     fn plain(text: String) -> String {
         text.replace(NO_BREAK_SPACE, " ")

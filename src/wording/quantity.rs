@@ -140,11 +140,6 @@ impl Quantity {
         (end(self.lower), end(self.upper))
     }
 
-    /// Value and spread: `2.41 s ±0.03`.
-    pub fn with_spread(&self) -> String {
-        joined(self.value(), self.spread())
-    }
-
     /// Value and bracketed range: `2.41 s [2.38, 2.44]`.
     pub fn with_range(&self) -> String {
         joined(self.value(), self.range())
@@ -245,7 +240,7 @@ fn joined(value: String, range: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::number::NO_BREAK_SPACE;
+    use crate::wording::number::NO_BREAK_SPACE;
 
     fn ms(value: f64, lower: f64, upper: f64) -> Quantity {
         Quantity::new(value * 1e6, lower * 1e6, upper * 1e6, Unit::Nanoseconds)
@@ -255,14 +250,15 @@ mod tests {
         text.replace(NO_BREAK_SPACE, " ")
     }
 
+    fn told(quantity: Quantity) -> String {
+        joined(quantity.value(), quantity.spread())
+    }
+
     #[test]
     fn digits_end_at_the_decade_of_the_half_width() {
-        assert_eq!(
-            plain(ms(2413.7, 2384.0, 2444.0).with_spread()),
-            "2.41 s ±0.03"
-        );
-        assert_eq!(plain(ms(338.2, 329.1, 347.4).with_spread()), "338 ms ±9");
-        assert_eq!(plain(ms(49.01, 48.3, 49.7).with_spread()), "49.0 ms ±0.7");
+        assert_eq!(plain(told(ms(2413.7, 2384.0, 2444.0))), "2.41 s ±0.03");
+        assert_eq!(plain(told(ms(338.2, 329.1, 347.4))), "338 ms ±9");
+        assert_eq!(plain(told(ms(49.01, 48.3, 49.7))), "49.0 ms ±0.7");
         assert_eq!(plain(ms(6.0, 5.3, 6.7).with_range()), "6.0 ms [5.3, 6.7]");
     }
 
@@ -305,10 +301,7 @@ mod tests {
 
     #[test]
     fn lopsided_ranges_are_told_with_both_ends() {
-        assert_eq!(
-            plain(ms(100.0, 95.0, 140.0).with_spread()),
-            "100 ms [95, 140]"
-        );
+        assert_eq!(plain(told(ms(100.0, 95.0, 140.0))), "100 ms [95, 140]");
     }
 
     #[test]

@@ -74,9 +74,9 @@ pub fn trend_sentence(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::moment::DAY_US;
-    use crate::http::wording::number::NO_BREAK_SPACE;
-    use crate::http::wording::unit::Unit;
+    use crate::wording::moment::DAY_US;
+    use crate::wording::number::NO_BREAK_SPACE;
+    use crate::wording::unit::Unit;
 
     fn ms(value: f64, h: f64) -> Quantity {
         Quantity::new(

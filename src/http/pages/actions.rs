@@ -1,7 +1,7 @@
 //! What somebody may do about a finding. Plain forms, since a page must work without script.
 
-use crate::http::wording::moment::Moment;
-use crate::http::wording::state::Life;
+use crate::wording::moment::Moment;
+use crate::wording::state::Life;
 
 /// The buttons of a finding, and where it is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]

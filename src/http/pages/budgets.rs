@@ -5,9 +5,9 @@ pub mod show;
 use askama::Template;
 use askama_web::WebTemplate;
 
-use crate::http::wording::names::listed;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::State;
+use crate::wording::names::listed;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::State;
 
 use super::facts::{Headroom, terms};
 use super::layout::Shell;

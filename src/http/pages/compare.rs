@@ -7,9 +7,9 @@ use askama_web::WebTemplate;
 
 use crate::chart::compare::{Comparison, Rung};
 use crate::http::prose::Prose;
-use crate::http::wording::finding::Manner;
-use crate::http::wording::names::percentile_name;
-use crate::http::wording::quantity::Quantity;
+use crate::wording::finding::Manner;
+use crate::wording::names::percentile_name;
+use crate::wording::quantity::Quantity;
 
 use super::facts::terms;
 use super::flow::Tab;
@@ -136,7 +136,7 @@ impl ComparePage {
         if beyond(rung, margin).is_some() {
             return format!(
                 "{reading}, beyond ±{}",
-                Quantity::exact(margin, crate::http::wording::unit::Unit::Percent).value()
+                Quantity::exact(margin, crate::wording::unit::Unit::Percent).value()
             );
         }
         reading.to_owned()
@@ -208,7 +208,7 @@ fn for_whom(judged: &[Option<bool>], rungs: &[Rung]) -> String {
 mod tests {
     use super::*;
     use crate::http::pages::layout::Account;
-    use crate::http::wording::unit::Unit;
+    use crate::wording::unit::Unit;
 
     fn rung(quantile: f64, change: (f64, f64, f64)) -> Rung {
         let side = Quantity::new(100.0, 99.0, 101.0, Unit::Count);

@@ -3,14 +3,14 @@
 use crate::chart::trend::{BleedMark, Forecast as ForecastMark, StepMark};
 use crate::detector::evidence::Evidence;
 use crate::http::paths;
-use crate::http::wording::finding::{Manner, Onset};
-use crate::http::wording::moment::DAY_US;
-use crate::http::wording::names::observation_noun;
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::Kind;
 use crate::stats::headroom::Forecast;
 use crate::store::Finding;
+use crate::wording::finding::{Manner, Onset};
+use crate::wording::moment::DAY_US;
+use crate::wording::names::observation_noun;
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::Kind;
 
 use super::facts::{Change, Fact, FindingLine, RunsOut};
 use super::tracked::runs_out;

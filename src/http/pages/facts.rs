@@ -1,13 +1,11 @@
 //! Small decided values that several pages show: facts, changes, what is left of a budget, and findings in a row.
 
-use collectors::report::Direction;
-
 use crate::chart::headroom::HeadroomBar;
-use crate::http::wording::finding::{Manner, Onset};
-use crate::http::wording::moment::{DAY_US, Moment, day_range};
-use crate::http::wording::number::DASH;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::{Kind, Life, how_sure};
+use crate::wording::finding::{Manner, Onset};
+use crate::wording::moment::{DAY_US, Moment, day_range};
+use crate::wording::number::DASH;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::{Kind, Life, how_sure};
 
 /// A label, what it says, and what qualifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,22 +188,6 @@ impl Headroom {
     pub fn share(&self) -> f64 {
         self.bar.and_then(|bar| bar.spent()).unwrap_or(f64::MIN)
     }
-
-    /// How much is left of a limit, in the direction that counts.
-    pub fn left_of(limit: f64, value: &Quantity, direction: Direction) -> Quantity {
-        let sign = if direction == Direction::Higher {
-            -1.0
-        } else {
-            1.0
-        };
-        let ends = [value.lower, value.upper].map(|end| (limit - end) * sign);
-        Quantity::new(
-            (limit - value.value) * sign,
-            ends[0].min(ends[1]),
-            ends[0].max(ends[1]),
-            value.unit,
-        )
-    }
 }
 
 /// A finding in a list.
@@ -268,7 +250,6 @@ pub fn terms(names: &[&str]) -> Vec<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::unit::Unit;
 
     #[test]
     fn only_what_is_proven_is_coloured() {
@@ -289,15 +270,6 @@ mod tests {
             Fact::how_sure(0.96, "412 k page views").detail,
             "(96\u{a0}%), 412 k page views"
         );
-    }
-
-    #[test]
-    fn what_is_left_is_mirrored_where_higher_is_better() {
-        let value = Quantity::new(90.0, 85.0, 96.0, Unit::Count);
-        let left = Headroom::left_of(100.0, &value, Direction::Lower);
-        assert_eq!((left.value, left.lower, left.upper), (10.0, 4.0, 15.0));
-        let left = Headroom::left_of(80.0, &value, Direction::Higher);
-        assert_eq!((left.value, left.lower, left.upper), (10.0, 5.0, 16.0));
     }
 
     #[test]

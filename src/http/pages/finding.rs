@@ -7,8 +7,8 @@ use askama_web::WebTemplate;
 
 use crate::chart::trend::Trend;
 use crate::http::prose::Prose;
-use crate::http::wording::moment::Moment;
-use crate::http::wording::state::{Kind, Life};
+use crate::wording::moment::Moment;
+use crate::wording::state::{Kind, Life};
 
 use super::actions::Actions;
 use super::facts::{Fact, FindingLine, terms};

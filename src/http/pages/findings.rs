@@ -5,8 +5,8 @@ pub mod show;
 use askama::Template;
 use askama_web::WebTemplate;
 
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
 
 use super::facts::{FindingLine, terms};
 use super::flow::Tab;
@@ -89,7 +89,7 @@ impl FindingsPage {
 mod tests {
     use super::*;
     use crate::http::pages::layout::Account;
-    use crate::http::wording::unit::Unit;
+    use crate::wording::unit::Unit;
 
     #[test]
     fn an_empty_list_says_what_is_watched() {

@@ -10,11 +10,11 @@ use crate::chart::mix::MixStrip;
 use crate::chart::trend::Trend;
 use crate::chart::waterfall::Waterfall;
 use crate::http::prose::Prose;
-use crate::http::wording::moment::Moment;
-use crate::http::wording::names::listed;
-use crate::http::wording::number::count;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::State;
+use crate::wording::moment::Moment;
+use crate::wording::names::listed;
+use crate::wording::number::count;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::State;
 
 use super::actions::Actions;
 use super::facts::{Change, Fact, FindingLine, Headroom, RunsOut, terms};
@@ -325,7 +325,7 @@ pub fn calm_headline(title: &str, state: State) -> String {
 mod tests {
     use super::*;
     use crate::chart::mix::MixBar;
-    use crate::http::wording::finding::Manner;
+    use crate::wording::finding::Manner;
 
     fn card(observed: (f64, f64, f64), reweighted: (f64, f64, f64)) -> MixCard {
         let bar = MixBar {

@@ -5,9 +5,9 @@ pub mod show;
 use askama::Template;
 use askama_web::WebTemplate;
 
-use crate::http::wording::moment::Moment;
-use crate::http::wording::number::counted;
-use crate::http::wording::state::State;
+use crate::wording::moment::Moment;
+use crate::wording::number::counted;
+use crate::wording::state::State;
 
 use super::layout::Shell;
 

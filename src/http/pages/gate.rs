@@ -8,9 +8,9 @@ use askama_web::WebTemplate;
 use crate::chart::Svg;
 use crate::chart::margin::MarginAxis;
 use crate::http::prose::Prose;
-use crate::http::wording::moment::Moment;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::Answer;
+use crate::wording::moment::Moment;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::Answer;
 
 use super::facts::{Change, Fact, terms};
 use super::layout::Shell;

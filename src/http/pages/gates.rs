@@ -5,8 +5,8 @@ pub mod show;
 use askama::Template;
 use askama_web::WebTemplate;
 
-use crate::http::wording::moment::Moment;
-use crate::http::wording::state::Answer;
+use crate::wording::moment::Moment;
+use crate::wording::state::Answer;
 
 use super::layout::Shell;
 

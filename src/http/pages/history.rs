@@ -4,11 +4,11 @@ use crate::chart::sparkline::Sparkline;
 use crate::chart::trend::{Ceiling, EpochMark, LimitFrom, Trend, TrendPanel, TrendPoint};
 use crate::config::utc_date;
 use crate::http::error::Result;
-use crate::http::wording::moment::{DAY_US, midnight_us};
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::Kind;
-use crate::http::wording::trend::trend_sentence;
 use crate::record::{By, EpochStart, Point, Tracked};
+use crate::wording::moment::{DAY_US, midnight_us};
+use crate::wording::quantity::Quantity;
+use crate::wording::state::Kind;
+use crate::wording::trend::trend_sentence;
 
 use super::evidence::{bleed_mark, forecast_mark, kind, step_mark};
 use super::flow::PointRow;
@@ -126,7 +126,7 @@ fn refused(main: &[&Point], above: &[&Point]) -> String {
         .filter(|point| point.interval.is_none())
         .filter_map(|point| {
             let needs = needs_words(&point.needs?);
-            let has = crate::http::wording::number::count(point.count);
+            let has = crate::wording::number::count(point.count);
             Some(format!("{} {needs} (has {has})", statistic_word(point.q)))
         })
         .collect();

@@ -1,7 +1,7 @@
 //! What surrounds every page: header, navigation, age of the data, account.
 
-use crate::http::wording::moment::Moment;
 use crate::http::{assets, paths};
+use crate::wording::moment::Moment;
 
 /// A project's pages, in the order of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

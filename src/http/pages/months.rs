@@ -7,8 +7,8 @@ use askama_web::WebTemplate;
 
 use crate::chart::calendar::Calendar;
 use crate::http::prose::Prose;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::State;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::State;
 
 use super::facts::terms;
 use super::flow::Tab;

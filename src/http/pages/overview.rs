@@ -8,12 +8,11 @@ use askama_web::WebTemplate;
 use crate::chart::glimpse::Glimpse;
 use crate::chart::sparkline::Sparkline;
 use crate::http::prose::Prose;
-use crate::http::wording::finding::Manner;
-use crate::http::wording::moment::Moment;
-use crate::http::wording::names::listed;
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::{Answer, Kind, Life, State};
+use crate::wording::finding::Manner;
+use crate::wording::moment::Moment;
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::{Answer, Kind, Life, State};
 
 use super::facts::{Change, Fact, Headroom, terms};
 use super::layout::Shell;
@@ -233,17 +232,6 @@ impl OverviewPage {
                 .plain("."),
             None => lead,
         }
-    }
-
-    /// The names of key flows that are not safe, for the table's caption.
-    pub fn unsafe_flows(&self) -> String {
-        let names: Vec<String> = self
-            .flows
-            .iter()
-            .filter(|row| row.state != State::Within)
-            .map(|row| row.title.clone())
-            .collect();
-        listed(&names)
     }
 
     fn within(&self) -> usize {

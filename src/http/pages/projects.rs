@@ -5,9 +5,9 @@ pub mod show;
 use askama::Template;
 use askama_web::WebTemplate;
 
-use crate::http::wording::moment::Moment;
-use crate::http::wording::names::listed;
-use crate::http::wording::state::{Answer, State};
+use crate::wording::moment::Moment;
+use crate::wording::names::listed;
+use crate::wording::state::{Answer, State};
 
 use super::layout::Shell;
 

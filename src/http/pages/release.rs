@@ -5,11 +5,11 @@ pub mod show;
 use askama::Template;
 use askama_web::WebTemplate;
 
-use crate::http::wording::moment::Moment;
-use crate::http::wording::names::listed;
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::Answer;
+use crate::wording::moment::Moment;
+use crate::wording::names::listed;
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::Answer;
 
 use super::facts::{Change, Fact, terms};
 use super::layout::Shell;
@@ -147,7 +147,7 @@ impl ReleasePage {
 mod tests {
     use super::*;
     use crate::http::pages::layout::Account;
-    use crate::http::wording::finding::Manner;
+    use crate::wording::finding::Manner;
 
     fn row(title: &str, value: f64, is_proven: bool) -> ChangeRow {
         let percent = Quantity::percent(value, value - 1.0, value + 1.0);

@@ -1,18 +1,18 @@
 //! A tracked series in the words and values of pages.
 
-use crate::http::wording::finding::Manner;
-use crate::http::wording::names::{percentile_name, series_line, series_tab, subject};
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::unit::Unit;
 use crate::record::Tracked;
 use crate::standing::Standing;
 use crate::stats::headroom::Forecast;
 use crate::stats::{Interval, Needs};
+use crate::wording::finding::Manner;
+use crate::wording::names::{percentile_name, series_line, series_tab, subject};
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::unit::Unit;
 
 use super::facts::{Headroom, RunsOut};
 use crate::chart::headroom::HeadroomBar;
-use crate::http::wording::moment::DAY_US;
+use crate::wording::moment::DAY_US;
 
 impl Tracked {
     /// The unit of its base values.

@@ -8,10 +8,10 @@ use axum::http::request::Parts;
 use crate::clock::now_us;
 use crate::detector::evidence::Evidence;
 use crate::http::error::{Error, Result};
-use crate::http::wording::moment::Moment;
 use crate::http::{App, api, auth};
 use crate::record::{Record, Tracked};
 use crate::store::{Caller, Finding, Scope, SeriesId, Store, Window};
+use crate::wording::moment::Moment;
 
 use super::layout::{Account, Section, Shell};
 

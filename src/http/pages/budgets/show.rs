@@ -8,10 +8,10 @@ use crate::http::pages::flow::show::enforcement_words;
 use crate::http::pages::layout::Section;
 use crate::http::pages::tracked::headroom;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::moment::midnight_us;
-use crate::http::wording::names::flow_title;
 use crate::http::{App, paths};
 use crate::standing::{Standing, standing};
+use crate::wording::moment::midnight_us;
+use crate::wording::names::flow_title;
 
 use super::{BudgetRow, BudgetsPage};
 

@@ -9,13 +9,13 @@ use crate::http::pages::flow::show::actions;
 use crate::http::pages::history::{Stretch, history};
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::moment::DAY_US;
-use crate::http::wording::names::{flow_title, metric_name};
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::Kind;
 use crate::http::{App, paths, prose::Prose};
 use crate::record::{By, Tracked};
 use crate::store::{Delivery, Finding, FindingEvent, Id};
+use crate::wording::moment::DAY_US;
+use crate::wording::names::{flow_title, metric_name};
+use crate::wording::quantity::Quantity;
+use crate::wording::state::Kind;
 
 use super::{DeliveryRow, FindingPage, RuledOut, TrailEntry};
 use crate::http::pages::flow::mix::mix_card;

@@ -13,11 +13,11 @@ use crate::http::pages::facts::FindingLine;
 use crate::http::pages::flow::Tab;
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::names::source_word;
-use crate::http::wording::state::{Kind, Life};
 use crate::http::{App, paths};
 use crate::standing::quarter_start;
 use crate::store::{Finding, FindingState};
+use crate::wording::names::source_word;
+use crate::wording::state::{Kind, Life};
 
 use super::{FindingsPage, Watch};
 

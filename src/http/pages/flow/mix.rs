@@ -6,12 +6,12 @@ use crate::chart::mix::{MixBar, MixStrip};
 use crate::http::error::Result;
 use crate::http::pages::facts::Change;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::quantity::Quantity;
 use crate::record::{CONFIDENCE, DAY_US, Tracked};
 use crate::stats::difference::change_pct;
 use crate::stats::mix::{Stratum as Weighted, reweighted};
 use crate::stats::{Interval, Needs};
 use crate::store::{Stratum, Window};
+use crate::wording::quantity::Quantity;
 
 use super::MixCard;
 

@@ -13,16 +13,16 @@ use crate::http::pages::history::{Stretch, history};
 use crate::http::pages::layout::Section;
 use crate::http::pages::tracked::{headroom, needs_words, statistic_word};
 use crate::http::pages::visit::Visit;
-use crate::http::wording::moment::DAY_US;
-use crate::http::wording::names::{flow_title, metric_name};
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::{Kind, Life, State as Stands, enforcement};
 use crate::http::{App, paths, prose::Prose};
 use crate::record::{By, Tracked};
 use crate::standing::{self, Standing};
 use crate::stats::Direction;
 use crate::store::{Finding, SeriesId};
+use crate::wording::moment::DAY_US;
+use crate::wording::names::{flow_title, metric_name};
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::{Kind, Life, State as Stands, enforcement};
 
 use super::mix::mix_card;
 use super::{BudgetLine, FlowPage, HeadroomCard, LedgerCard, Tab, calm_headline};
@@ -380,7 +380,7 @@ pub fn enforcement_words(visit: &Visit, budget: &Budget) -> String {
     let rises = budget.rises.filter(|(_, from)| *from > today);
     let day = |date| {
         visit
-            .moment(crate::http::wording::moment::midnight_us(date))
+            .moment(crate::wording::moment::midnight_us(date))
             .day()
     };
     let rises = rises.map(|(stricter, from)| (stricter.as_str(), day(from)));
@@ -397,7 +397,7 @@ pub fn waiver_words(visit: &Visit, tracked: &Tracked, budget: &Budget) -> String
         return String::new();
     };
     let until = visit
-        .moment(crate::http::wording::moment::midnight_us(waiver.until))
+        .moment(crate::wording::moment::midnight_us(waiver.until))
         .day();
     match waiver.ceiling.to_base(tracked.dimension) {
         Ok(ceiling) => format!(
@@ -446,7 +446,7 @@ fn budgets(visit: &Visit, flow: &str, standings: &[Standing<'_>]) -> Vec<BudgetL
 async fn epochs(
     visit: &Visit,
     tracked: &Tracked,
-) -> Result<Vec<(crate::http::wording::moment::Moment, String)>> {
+) -> Result<Vec<(crate::wording::moment::Moment, String)>> {
     let starts = visit.record.epoch_starts(&visit.store, tracked).await?;
     Ok(starts
         .into_iter()

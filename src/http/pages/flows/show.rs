@@ -8,10 +8,10 @@ use serde::Deserialize;
 use crate::http::error::Result;
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::names::{flow_title, source_word};
 use crate::http::{App, paths};
 use crate::record::Tracked;
 use crate::standing::standing;
+use crate::wording::names::{flow_title, source_word};
 
 use super::{FlowLine, FlowsPage};
 

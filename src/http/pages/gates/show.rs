@@ -6,12 +6,12 @@ use crate::config::{Gate, utc_date};
 use crate::http::error::Result;
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::moment::{Moment, midnight_us};
-use crate::http::wording::names::{flow_title, listed};
-use crate::http::wording::state::Answer;
 use crate::http::{App, paths};
 use crate::standing::quarter_start;
 use crate::store::StoredVerdict;
+use crate::wording::moment::{Moment, midnight_us};
+use crate::wording::names::{flow_title, listed};
+use crate::wording::state::Answer;
 
 use super::{GateRow, GatesPage, VerdictLine};
 

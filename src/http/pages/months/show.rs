@@ -15,13 +15,13 @@ use crate::http::pages::flow::Tab;
 use crate::http::pages::layout::Section;
 use crate::http::pages::tracked::headroom;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::moment::{DAY_US, civil, midnight_us, month_name, month_word, span};
-use crate::http::wording::names::flow_title;
-use crate::http::wording::state::State as Stands;
 use crate::http::{App, paths};
 use crate::record::{By, Point, Tracked};
 use crate::standing::{Standing, standing};
 use crate::stats::budget::{self, Evidence as Judged};
+use crate::wording::moment::{DAY_US, civil, midnight_us, month_name, month_word, span};
+use crate::wording::names::flow_title;
+use crate::wording::state::State as Stands;
 
 use super::{MonthRow, MonthsPage, month_state};
 

@@ -14,14 +14,14 @@ use crate::http::pages::tracked::{headroom, needs_words, statistic_word};
 use crate::http::pages::visit::Visit;
 use crate::http::paths;
 use crate::http::prose::Prose;
-use crate::http::wording::moment::DAY_US;
-use crate::http::wording::names::flow_title;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::{Answer, Kind, Life, State as Standing};
 use crate::record::{By, Tracked};
 use crate::standing;
 use crate::stats::difference::change_pct;
 use crate::store::{Finding, StoredVerdict};
+use crate::wording::moment::DAY_US;
+use crate::wording::names::flow_title;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::{Answer, Kind, Life, State as Standing};
 
 use super::{CARDS, FindingCard, FlowRow, GoodNews, OverviewPage, ReleaseRow};
 

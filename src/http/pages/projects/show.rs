@@ -6,11 +6,11 @@ use crate::clock::now_us;
 use crate::http::error::Result;
 use crate::http::pages::layout::{Account, Shell};
 use crate::http::pages::overview::show::worst;
-use crate::http::wording::moment::Moment;
-use crate::http::wording::state::State as Stands;
 use crate::http::{App, api, auth::Visitor, paths};
 use crate::standing::standing;
 use crate::store::ProjectId;
+use crate::wording::moment::Moment;
+use crate::wording::state::State as Stands;
 
 use super::{ProjectRow, ProjectsPage};
 

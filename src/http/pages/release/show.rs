@@ -9,15 +9,15 @@ use crate::http::pages::evidence::{change, kind};
 use crate::http::pages::facts::{Change, Fact};
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
-use crate::http::wording::names::flow_title;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::{Answer, Kind};
 use crate::http::{App, paths};
 use crate::record::{By, Tracked};
 use crate::standing::account;
 use crate::stats::difference::change_pct;
 use crate::store::Release;
 use crate::verdict::decode;
+use crate::wording::names::flow_title;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::{Answer, Kind};
 
 use super::{ChangeRow, GateAnswer, ReleasePage, RunRow};
 
@@ -218,7 +218,7 @@ async fn runs(visit: &Visit, name: &str) -> Result<Vec<RunRow>> {
     let row = |(_, run): (crate::store::Id, crate::store::Run)| RunRow {
         run: run.name,
         testbed: run.testbed,
-        source: crate::http::wording::names::source_word(run.source).to_owned(),
+        source: crate::wording::names::source_word(run.source).to_owned(),
         at: visit.moment(run.received_us),
         excluded: run.excluded.unwrap_or_default(),
     };

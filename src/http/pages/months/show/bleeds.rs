@@ -6,10 +6,10 @@ use crate::http::pages::evidence::{amount, kind, owner};
 use crate::http::pages::months::BleedLine;
 use crate::http::pages::visit::Visit;
 use crate::http::paths;
-use crate::http::wording::moment::span;
-use crate::http::wording::names::{flow_title, listed};
-use crate::http::wording::state::Kind;
 use crate::store::Finding;
+use crate::wording::moment::span;
+use crate::wording::names::{flow_title, listed};
+use crate::wording::state::Kind;
 
 /// Bleeds listed.
 const BLEEDS: usize = 8;

@@ -8,11 +8,11 @@ use crate::http::pages::months::LevelRow;
 use crate::http::pages::tracked::needs_words;
 use crate::http::pages::visit::Visit;
 use crate::http::paths;
-use crate::http::wording::moment::{DAY_US, span};
-use crate::http::wording::names::flow_title;
-use crate::http::wording::number::counted;
 use crate::record::By;
 use crate::store::{Finding, StoredVerdict};
+use crate::wording::moment::{DAY_US, span};
+use crate::wording::names::flow_title;
+use crate::wording::number::counted;
 
 use super::Watched;
 
@@ -131,7 +131,7 @@ async fn level(visit: &Visit, flow: &Watched<'_>, verdicts: &[StoredVerdict]) ->
     if enforcement != Enforcement::Verify {
         let next = match standing.budget.rises {
             Some((Enforcement::Verify, from)) => {
-                let at_us = crate::http::wording::moment::midnight_us(from);
+                let at_us = crate::wording::moment::midnight_us(from);
                 format!("gates from {}", visit.moment(at_us).day())
             }
             _ => "enforce it: verify".to_owned(),
@@ -311,7 +311,7 @@ fn working_days(from_us: i64, until_us: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wording::moment::midnight_us;
+    use crate::wording::moment::midnight_us;
     use jiff::civil::date;
 
     #[test]

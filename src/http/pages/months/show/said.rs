@@ -5,13 +5,13 @@ use crate::http::pages::months::{BleedLine, Figure};
 use crate::http::pages::tracked::headroom;
 use crate::http::pages::visit::Visit;
 use crate::http::prose::Prose;
-use crate::http::wording::moment::month_word;
-use crate::http::wording::names::flow_title;
-use crate::http::wording::number::counted;
-use crate::http::wording::quantity::Quantity;
-use crate::http::wording::state::{Kind, State as Stands};
 use crate::standing::quarter_start;
 use crate::store::StoredVerdict;
+use crate::wording::moment::month_word;
+use crate::wording::names::flow_title;
+use crate::wording::number::counted;
+use crate::wording::quantity::Quantity;
+use crate::wording::state::{Kind, State as Stands};
 
 use super::Watched;
 
