@@ -14,17 +14,19 @@ pub(super) struct Subject<'a> {
     pub(super) rank: usize,
     /// Now for the newest release; for a past one, the moment at which the next one came.
     pub(super) until_us: i64,
+    /// Against what the age of its evidence is measured: now for the newest release, for a past one its own time.
+    pub(super) asked_us: i64,
 }
 
 impl<'a> Subject<'a> {
     pub(super) fn new(record: &'a Record, rank: usize, now_us: i64) -> Self {
+        let release = &record.releases[rank];
+        let next = record.releases.get(rank + 1);
         Subject {
-            name: &record.releases[rank].name,
+            name: &release.name,
             rank,
-            until_us: record
-                .releases
-                .get(rank + 1)
-                .map_or(now_us, |next| next.time_us.min(now_us)),
+            until_us: next.map_or(now_us, |next| next.time_us.min(now_us)),
+            asked_us: next.map_or(now_us, |_| release.time_us.min(now_us)),
         }
     }
 }
@@ -134,7 +136,7 @@ impl Gathered<'_> {
         } else {
             self.candidate.iter().map(|m| m.time_us).max()
         };
-        self.age_us = newest.map(|newest| (subject.until_us - newest).max(0));
+        self.age_us = newest.map(|newest| (subject.asked_us - newest).max(0));
         self.fresh = self.age_us.is_some_and(|age| age <= gate.fresh.micros());
         self.judged = if field {
             self.judged_days(store, record, subject).await?

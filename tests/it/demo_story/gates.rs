@@ -98,6 +98,23 @@ async fn of_three_releases_of_a_day_one_passes_one_is_open_and_one_fails() {
 }
 
 #[tokio::test]
+async fn a_past_release_is_asked_about_as_of_its_own_time() {
+    let shop = Shop::now();
+    // v2.35 was followed eight days later; its own runs came with it.
+    let (_, verdict) = shop.gate("release", "v2.35");
+    let all = verdict["checks"].as_array().unwrap();
+    let freshness: Vec<&Value> = all
+        .iter()
+        .filter(|check| check["rule"] == "freshness")
+        .collect();
+    assert_eq!(freshness.len(), 3, "{all:#?}");
+    assert!(
+        freshness.iter().all(|check| check["verdict"] == "pass"),
+        "{freshness:#?}"
+    );
+}
+
+#[tokio::test]
 async fn a_flow_without_fresh_data_never_passes() {
     let shop = Shop::now();
     let (code, verdict) = shop.gate("field", "v2.36");
@@ -113,8 +130,8 @@ async fn a_flow_without_fresh_data_never_passes() {
         .collect();
     assert_eq!(freshness.len(), 1, "{of_search:#?}");
     let reason = reason(freshness[0]);
-    // Nine days before now, less what is left of the day that the last of them fell into, and less the hours by which
-    // v2.36 was followed: its evidence is as old as it was then.
+    // Nine days before now, less what is left of the day that the last of them fell into, and less the hours since
+    // v2.36 came: its evidence is as old as it was then.
     let silent =
         ["7", "8", "9"].map(|days| format!("no data for {days} days; allowed is 24 hours"));
     assert!(
