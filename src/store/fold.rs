@@ -1,6 +1,8 @@
 //! The fold: journal rows become windows, in one transaction under a lease, so that each delta counts exactly once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use super::db::{Tx, args};
 use super::journal::{self, DAY_US, KEY_MEMORY_US};
@@ -25,18 +27,17 @@ pub struct Folded {
 
 /// Journal rows merged in one transaction: enough to share the windows' rewriting, few enough to stay short.
 const ROWS_A_ROUND: i64 = 200;
+/// And no further row once there are so many deltas: whoever wants to write waits while a round is under way.
+const DELTAS_A_ROUND: usize = 10_000;
 /// Open page views closed in one transaction.
 const CLOSED_A_ROUND: i64 = 5_000;
 /// A page view closes this long after its last report, microseconds.
 const OPEN_US: i64 = 30 * 60 * 1_000_000;
 
-const PENDING: &str = "SELECT value, sequence, last_us, closed_us FROM pending WHERE project_id = $1 AND report_id = $2";
-const KEEP_PENDING: &str = "INSERT INTO pending (project_id, report_id, series_id, release, stratum, value, sequence, \
-     first_us, last_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (project_id, report_id) DO UPDATE SET \
-     value = excluded.value, sequence = excluded.sequence, last_us = excluded.last_us";
-const DUE: &str = "SELECT report_id, series_id, release, stratum, value, first_us FROM pending \
-     WHERE project_id = $1 AND closed_us IS NULL AND last_us < $2 ORDER BY last_us LIMIT $3";
-const CLOSE: &str = "UPDATE pending SET closed_us = $3 WHERE project_id = $1 AND report_id = $2";
+const NEXT_DUE: &str = "SELECT last_us FROM pending WHERE project_id = $1 AND closed_us IS NULL AND last_us < $2 \
+     ORDER BY last_us LIMIT 1 OFFSET $3";
+const CLOSE: &str = "UPDATE pending SET closed_us = $2 WHERE project_id = $1 AND closed_us IS NULL AND last_us < $3 \
+     RETURNING report_id, series_id, release, stratum, value, first_us";
 const FORGET: &str = "DELETE FROM pending WHERE project_id = $1 AND closed_us < $2";
 const OPEN_OF_SERIES: &str = "SELECT report_id, series_id, release, stratum, value, first_us, sequence FROM pending \
      WHERE project_id = $1 AND series_id = $2 AND closed_us IS NULL LIMIT $3";
@@ -62,17 +63,20 @@ impl Store {
         let project = &lease.project;
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
-        let rows = journal::oldest(&mut tx, project, ROWS_A_ROUND).await?;
-        let mut deltas = Vec::new();
-        for (_, row) in &rows {
-            deltas.extend(delta::decode(row)?);
+        let mut rows = journal::oldest(&mut tx, project, ROWS_A_ROUND).await?;
+        let (mut deltas, mut taken) = (Vec::new(), 0);
+        while taken < rows.len() && deltas.len() < DELTAS_A_ROUND {
+            deltas.extend(delta::decode(&rows[taken].1)?);
+            taken += 1;
         }
+        let more_rows = taken < rows.len() || rows.len() as i64 == ROWS_A_ROUND;
+        rows.truncate(taken);
         let mut deltas = take_reports(&mut tx, project, deltas, now_us).await?;
-        let closed = close_due(&mut tx, project, now_us).await?;
+        let (closed, more_due) = close_due(&mut tx, project, now_us).await?;
         let mut folded = Folded {
             rows: rows.len(),
             closed: closed.len(),
-            more: rows.len() as i64 == ROWS_A_ROUND || closed.len() as i64 == CLOSED_A_ROUND,
+            more: more_rows || more_due,
             series: BTreeSet::new(),
         };
         deltas.extend(closed);
@@ -161,6 +165,51 @@ pub(super) async fn open_reports(
         .collect()
 }
 
+/// The last word so far of one page view's metric, among the reports of one round.
+struct Reported {
+    value: i64,
+    sequence: i64,
+    /// How many reports said it.
+    times: i64,
+    first_us: i64,
+    last_us: i64,
+    series: SeriesId,
+    release: String,
+    stratum: String,
+}
+
+impl Reported {
+    /// A later arrival wins unless it is known to be older.
+    fn supersede(&mut self, later: &Reported) {
+        if later.sequence >= self.sequence {
+            (self.value, self.sequence) = (later.value, later.sequence);
+        }
+        self.last_us = later.last_us;
+        self.times += 1;
+    }
+}
+
+/// Keeps reports unless their page view is closed already, and names those that were kept: one statement for many rows,
+/// since a statement costs more than a row.
+static KEEP_PENDING: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
+    [64, 8, 1].map(|rows| {
+        let row = |at: usize| {
+            let places: Vec<String> = (1..=9).map(|place| format!("${}", at * 9 + place)).collect();
+            format!("({})", places.join(", "))
+        };
+        let values: Vec<String> = (0..rows).map(row).collect();
+        let statement = format!(
+            "INSERT INTO pending (project_id, report_id, series_id, release, stratum, value, sequence, first_us, last_us) \
+             VALUES {} ON CONFLICT (project_id, report_id) DO UPDATE SET \
+             value = CASE WHEN excluded.sequence >= pending.sequence THEN excluded.value ELSE pending.value END, \
+             sequence = CASE WHEN excluded.sequence >= pending.sequence THEN excluded.sequence ELSE pending.sequence END, \
+             last_us = excluded.last_us WHERE pending.closed_us IS NULL RETURNING report_id",
+            values.join(", ")
+        );
+        (rows, statement)
+    })
+});
+
 /// Puts reports aside until their page views close, and hands the other deltas through. The last report of an id wins:
 /// the highest sequence, and where the sender does not count, the latest to arrive.
 async fn take_reports(
@@ -171,43 +220,63 @@ async fn take_reports(
 ) -> Result<Vec<Delta>, StoreError> {
     let mut others = Vec::with_capacity(deltas.len());
     let mut late = 0_i64;
+    let mut reports: BTreeMap<String, Reported> = BTreeMap::new();
     for delta in deltas {
         let Values::Report {
             id,
             sequence,
             value,
-        } = &delta.values
+        } = delta.values
         else {
             others.push(delta);
             continue;
         };
-        let report_id = format!("{}{}", delta.series, id);
-        let known: Option<(i64, i64, i64, Option<i64>)> =
-            tx.row(PENDING, args![project, &report_id]).await?;
-        let (value, sequence) = match known {
-            Some((_, _, _, Some(_))) => {
-                late += 1;
-                continue;
-            }
-            Some((value, known, ..)) if known > *sequence as i64 => (value, known),
-            _ => (*value as i64, *sequence as i64),
+        let reported = Reported {
+            value: value as i64,
+            sequence: sequence as i64,
+            times: 1,
+            first_us: delta.time_us,
+            last_us: delta.time_us,
+            series: delta.series,
+            release: delta.release,
+            stratum: delta.stratum.to_string(),
         };
-        let stratum = delta.stratum.to_string();
-        tx.execute(
-            KEEP_PENDING,
-            args![
+        match reports.entry(format!("{}{id}", delta.series)) {
+            Entry::Vacant(place) => {
+                place.insert(reported);
+            }
+            Entry::Occupied(mut known) => known.get_mut().supersede(&reported),
+        }
+    }
+    let reports: Vec<(String, Reported)> = reports.into_iter().collect();
+    let mut rest = &reports[..];
+    while !rest.is_empty() {
+        let (rows, statement) = KEEP_PENDING
+            .iter()
+            .find(|(rows, _)| *rows <= rest.len())
+            .unwrap_or(&KEEP_PENDING[KEEP_PENDING.len() - 1]);
+        let (chunk, further) = rest.split_at(*rows);
+        let mut values = Vec::with_capacity(rows * 9);
+        for (id, reported) in chunk {
+            values.extend_from_slice(args![
                 project,
-                &report_id,
-                delta.series.id(),
-                &delta.release,
-                &stratum,
-                value,
-                sequence,
-                delta.time_us,
-                delta.time_us,
-            ],
-        )
-        .await?;
+                id,
+                reported.series.id(),
+                &reported.release,
+                &reported.stratum,
+                reported.value,
+                reported.sequence,
+                reported.first_us,
+                reported.last_us,
+            ]);
+        }
+        let kept: Vec<(String,)> = tx.rows(statement.as_str(), &values).await?;
+        if kept.len() < chunk.len() {
+            let kept: HashSet<String> = kept.into_iter().map(|(id,)| id).collect();
+            let closed = chunk.iter().filter(|(id, _)| !kept.contains(id));
+            late += closed.map(|(_, reported)| reported.times).sum::<i64>();
+        }
+        rest = further;
     }
     if late > 0 {
         let day_us = now_us.div_euclid(DAY_US) * DAY_US;
@@ -216,23 +285,27 @@ async fn take_reports(
     Ok(others)
 }
 
-/// Page views without a report for half an hour: their last value becomes a sample.
+/// Page views without a report for half an hour: their last value becomes a sample. Says also whether more are due.
 async fn close_due(
     tx: &mut Tx,
     project: &ProjectId,
     now_us: i64,
-) -> Result<Vec<Delta>, StoreError> {
-    let due: Vec<ReportRow> = tx
-        .rows(DUE, args![project, now_us - OPEN_US, CLOSED_A_ROUND])
+) -> Result<(Vec<Delta>, bool), StoreError> {
+    // As many as a round may close; of those with the same last moment as the first one left out, none or all.
+    let due_us = now_us - OPEN_US;
+    let next: Option<(i64,)> = tx
+        .row(NEXT_DUE, args![project, due_us, CLOSED_A_ROUND])
         .await?;
-    let mut deltas = Vec::with_capacity(due.len());
-    for row in due {
-        tx.execute(CLOSE, args![project, &row.0, now_us]).await?;
-        deltas.push(settled(row)?);
+    let until_us = next.map_or(due_us, |(last_us,)| last_us);
+    let mut due: Vec<ReportRow> = tx.rows(CLOSE, args![project, now_us, until_us]).await?;
+    if due.is_empty() && next.is_some() {
+        due = tx.rows(CLOSE, args![project, now_us, until_us + 1]).await?;
     }
+    let more = next.is_some();
+    let deltas = due.into_iter().map(settled).collect::<Result<_, _>>()?;
     // A day later no honest report comes any more.
     tx.execute(FORGET, args![project, now_us - DAY_US]).await?;
-    Ok(deltas)
+    Ok((deltas, more))
 }
 
 fn settled(row: ReportRow) -> Result<Delta, StoreError> {
