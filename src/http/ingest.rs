@@ -300,7 +300,7 @@ fn refuse_old_field_data(
 async fn within_series_limit(
     app: &App,
     project: &ProjectId,
-    unseen: &[SeriesId],
+    unseen: &std::collections::HashSet<SeriesId>,
     limit: u64,
 ) -> Result<()> {
     if unseen.is_empty() {

@@ -1,33 +1,31 @@
 //! What this process has already seen stored, so that the hot path neither asks nor tells the database again.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use collectors::report::Source;
-
 use super::error::Result;
+use crate::clock::now_us;
 use crate::config::Config;
 use crate::store::{ProjectId, SeriesId, Store};
 
-/// Series remembered before the memory is emptied and filled anew: 32 bytes each.
+/// Series and releases remembered before the memory is emptied and filled anew: some 100 bytes each.
 const SERIES: usize = 500_000;
-/// A configuration is looked up again after this long; `apply` on another instance is seen within it.
-const CONFIG_AGE: Duration = Duration::from_secs(1);
-
-/// A configuration with when it was looked up and its version.
-type Cached = (Instant, i64, Arc<Config>);
-
-/// Flow names with when they were looked up.
-type Flows = (Instant, Arc<HashSet<String>>);
+/// What was looked up counts for this long; `apply` on another instance, or a revoked key, is noticed within it.
+const AGE: Duration = Duration::from_secs(1);
+/// Keys and projects remembered before the memory is emptied: whoever guesses keys fills no memory.
+const LOOKED_UP: usize = 10_000;
 
 /// Series and configurations that were looked up lately.
 #[derive(Debug, Default)]
 pub struct Known {
     series: Mutex<HashSet<(ProjectId, SeriesId)>>,
-    releases: Mutex<HashSet<(ProjectId, String)>>,
-    configs: Mutex<HashMap<ProjectId, Cached>>,
-    flows: Mutex<HashMap<ProjectId, Flows>>,
+    releases: Mutex<HashMap<ProjectId, HashSet<String>>>,
+    configs: Lately<ProjectId, (i64, Arc<Config>)>,
+    flows: Lately<ProjectId, Arc<HashSet<String>>>,
+    keys: Lately<String, Option<ProjectId>>,
 }
 
 impl Known {
@@ -36,8 +34,8 @@ impl Known {
         &self,
         project: &ProjectId,
         series: impl Iterator<Item = SeriesId>,
-    ) -> Vec<SeriesId> {
-        let known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> HashSet<SeriesId> {
+        let known = locked(&self.series);
         series
             .filter(|series| !known.contains(&(*project, *series)))
             .collect()
@@ -45,83 +43,149 @@ impl Known {
 
     /// Remembers that series are stored.
     pub fn remember(&self, project: &ProjectId, series: impl Iterator<Item = SeriesId>) {
-        let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locked(&self.series);
         if known.len() > SERIES {
             known.clear();
         }
         known.extend(series.map(|series| (*project, series)));
     }
 
-    /// Whether this process has not yet seen a release stored; from now on it has.
-    pub fn is_new_release(&self, project: &ProjectId, release: &str) -> bool {
-        let mut known = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() > SERIES {
-            known.clear();
+    /// Whether this process has seen a release stored.
+    pub fn knows_release(&self, project: &ProjectId, release: &str) -> bool {
+        locked(&self.releases)
+            .get(project)
+            .is_some_and(|known| known.contains(release))
+    }
+
+    /// Remembers that a release is stored.
+    pub fn remember_release(&self, project: &ProjectId, release: String) {
+        let mut known = locked(&self.releases);
+        let of_project = known.entry(*project).or_default();
+        if of_project.len() > SERIES {
+            of_project.clear();
         }
-        known.insert((*project, release.to_owned()))
+        of_project.insert(release);
     }
 
     /// The configuration in force, at most a second old.
     pub async fn config(&self, store: &Store, project: &ProjectId) -> Result<Arc<Config>> {
-        if let Some((at, _, config)) = self.cached(project)
-            && at.elapsed() < CONFIG_AGE
-        {
-            return Ok(config);
-        }
-        let policy = store.policy(project).await?;
-        let version = policy.as_ref().map_or(0, |policy| policy.version);
-        let config = match self.cached(project) {
-            Some((_, known, config)) if known == version => config,
-            _ => Arc::new(match policy {
-                Some(policy) => Config::parse(&policy.toml)?,
-                None => Config::default(),
-            }),
+        let look = async |known: Option<(i64, Arc<Config>)>| {
+            let policy = store.policy(project).await?;
+            let version = policy.as_ref().map_or(0, |policy| policy.version);
+            Ok(match (known, policy) {
+                (Some(known), _) if known.0 == version => known,
+                (_, Some(policy)) => (version, Arc::new(Config::parse(&policy.toml)?)),
+                (_, None) => (version, Arc::new(Config::default())),
+            })
         };
-        self.configs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(*project, (Instant::now(), version, config.clone()));
-        Ok(config)
+        Ok(self.configs.get(project, look).await?.1)
     }
 
-    /// Names of the flows that real users' data have brought into being, at most a second old.
-    pub async fn rum_flows(
+    /// Names of the undeclared flows that real users' data have brought into being, at most a second old.
+    pub async fn undeclared_flows(
         &self,
         store: &Store,
         project: &ProjectId,
+        config: &Config,
     ) -> Result<Arc<HashSet<String>>> {
-        let cached = self
-            .flows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(project)
-            .cloned();
-        if let Some((at, flows)) = cached
-            && at.elapsed() < CONFIG_AGE
-        {
-            return Ok(flows);
-        }
-        let flows: Arc<HashSet<String>> = Arc::new(
-            store
-                .series(project)
-                .await?
-                .into_iter()
-                .filter(|(_, series)| series.source == Source::Rum)
-                .map(|(_, series)| series.flow_name)
-                .collect(),
-        );
-        self.flows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(*project, (Instant::now(), flows.clone()));
-        Ok(flows)
+        let look = async |_| {
+            let flows = store.field_flows(project).await?;
+            let undeclared = flows.into_iter().filter(|flow| !config.declares_flow(flow));
+            Ok(Arc::new(undeclared.collect()))
+        };
+        self.flows.get(project, look).await
     }
 
-    fn cached(&self, project: &ProjectId) -> Option<Cached> {
-        self.configs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(project)
-            .cloned()
+    /// The project of a beacon key, if it is one.
+    pub async fn rum_key(&self, store: &Store, key: &str) -> Result<Option<ProjectId>> {
+        let look = async |_| Ok(store.rum_key(key, now_us()).await?.map(|key| key.project));
+        self.keys.get(key, look).await
+    }
+}
+
+/// Answers that were looked up lately. Whoever first finds one too old looks it up again; the others go on with the old
+/// one meanwhile, so that its end of life sends one question to the database and not hundreds.
+#[derive(Debug)]
+struct Lately<K, V>(Mutex<HashMap<K, (Instant, V)>>);
+
+impl<K, V> Default for Lately<K, V> {
+    fn default() -> Self {
+        Lately(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Lately<K, V> {
+    /// The answer at most [`AGE`] old; `look` finds it, and may use the one that was known before.
+    async fn get<Q>(&self, key: &Q, look: impl AsyncFnOnce(Option<V>) -> Result<V>) -> Result<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+    {
+        let known = {
+            let mut all = locked(&self.0);
+            match all.get_mut(key) {
+                Some((at, value)) if at.elapsed() < AGE => return Ok(value.clone()),
+                Some((at, value)) => {
+                    *at = Instant::now();
+                    Some(value.clone())
+                }
+                None => None,
+            }
+        };
+        let found = look(known).await?;
+        let mut all = locked(&self.0);
+        if all.len() > LOOKED_UP {
+            all.clear();
+        }
+        all.insert(key.to_owned(), (Instant::now(), found.clone()));
+        Ok(found)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_looked_up_once_while_it_is_fresh() {
+        let lately: Lately<String, u32> = Lately::default();
+        assert_eq!(lately.get("key", async |_| Ok(1)).await.unwrap(), 1);
+        assert_eq!(lately.get("key", async |_| Ok(2)).await.unwrap(), 1);
+        assert_eq!(lately.get("other", async |_| Ok(3)).await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn of_an_answer_that_is_too_old_one_looks_again_and_the_others_go_on() {
+        let lately: Lately<String, u32> = Lately::default();
+        let past = Instant::now().checked_sub(AGE).unwrap();
+        locked(&lately.0).insert("key".into(), (past, 1));
+        let slow = lately.get("key", async |known| {
+            assert_eq!(known, Some(1));
+            assert_eq!(
+                lately.get("key", async |_| Ok(9)).await.unwrap(),
+                1,
+                "meanwhile"
+            );
+            Ok(2)
+        });
+        assert_eq!(slow.await.unwrap(), 2);
+        assert_eq!(lately.get("key", async |_| Ok(9)).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn guessed_keys_fill_no_memory() {
+        let lately: Lately<String, u32> = Lately::default();
+        for key in 0..LOOKED_UP + 10 {
+            lately
+                .get(&*key.to_string(), async |_| Ok(0))
+                .await
+                .unwrap();
+        }
+        assert!(locked(&lately.0).len() <= LOOKED_UP + 1);
     }
 }

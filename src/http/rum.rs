@@ -17,7 +17,7 @@ use super::error::{Error, Result};
 use crate::clock::now_us;
 use crate::config::Config;
 use crate::intake::{Sender, intake};
-use crate::store::{Committed, ProjectId, Submission};
+use crate::store::{Committed, Submission};
 
 /// Largest beacon (ingest.md §5); browsers keep about as much in flight.
 const BEACON_BYTES: usize = 64 << 10;
@@ -72,9 +72,9 @@ fn open_to_pages(mut answer: Response, headers: &HeaderMap) -> Response {
 
 async fn take(app: &App, key: &str, query: &str, headers: &HeaderMap, body: Body) -> Result<()> {
     let received_us = now_us();
-    let key = app
-        .store
-        .rum_key(key, received_us)
+    let project = app
+        .known
+        .rum_key(&app.store, key)
         .await?
         .ok_or_else(Error::not_found)?;
     let bytes = Limited::new(body, BEACON_BYTES)
@@ -89,7 +89,7 @@ async fn take(app: &App, key: &str, query: &str, headers: &HeaderMap, body: Body
         query,
         text(header::REFERER),
     );
-    let config = app.known.config(&app.store, &key.project).await?;
+    let config = app.known.config(&app.store, &project).await?;
     let mut dropped: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut by_release: BTreeMap<Option<String>, Vec<BeaconReport>> = BTreeMap::new();
     match parsed {
@@ -116,7 +116,10 @@ async fn take(app: &App, key: &str, query: &str, headers: &HeaderMap, body: Body
     }
     let mut dropped = Some(dropped);
     for (release, reports) in groups {
-        let flows = app.flows_in_use(&key.project, &config).await?;
+        let flows = app
+            .known
+            .undeclared_flows(&app.store, &project, &config)
+            .await?;
         let report = report_of(release, reports, &config, &flows);
         let sender = Sender {
             main_branch: config.project.main_branch.clone(),
@@ -125,9 +128,13 @@ async fn take(app: &App, key: &str, query: &str, headers: &HeaderMap, body: Body
         };
         let taken = intake(&report, &sender)?;
         let ids: Vec<_> = taken.series.iter().map(crate::store::Series::id).collect();
-        let unseen = app.known.unseen(&key.project, ids.iter().copied());
+        let unseen = app.known.unseen(&project, ids.iter().copied());
+        let release = taken
+            .release
+            .filter(|release| !app.known.knows_release(&project, &release.name));
+        let new_release = release.as_ref().map(|release| release.name.clone());
         let submission = Submission {
-            project: key.project,
+            project,
             entry: None,
             new_series: taken
                 .series
@@ -135,9 +142,7 @@ async fn take(app: &App, key: &str, query: &str, headers: &HeaderMap, body: Body
                 .filter(|series| unseen.contains(&series.id()))
                 .collect(),
             run: None,
-            release: taken
-                .release
-                .filter(|release| app.known.is_new_release(&key.project, &release.name)),
+            release,
             deltas: taken.deltas,
             dropped: dropped
                 .take()
@@ -148,7 +153,12 @@ async fn take(app: &App, key: &str, query: &str, headers: &HeaderMap, body: Body
             received_us,
         };
         if let Committed::Stored = app.writer.submit(submission).await? {
-            app.known.remember(&key.project, ids.into_iter());
+            if !unseen.is_empty() {
+                app.known.remember(&project, unseen.into_iter());
+            }
+            if let Some(release) = new_release {
+                app.known.remember_release(&project, release);
+            }
         }
     }
     Ok(())
@@ -206,17 +216,5 @@ fn admitted(flow: Option<String>, config: &Config, flows: &HashSet<String>) -> S
         flow
     } else {
         OTHER.to_owned()
-    }
-}
-
-impl App {
-    /// Undeclared flows that field data have already brought into being.
-    async fn flows_in_use(&self, project: &ProjectId, config: &Config) -> Result<HashSet<String>> {
-        let flows = self.known.rum_flows(&self.store, project).await?;
-        Ok(flows
-            .iter()
-            .filter(|flow| !config.declares_flow(flow))
-            .cloned()
-            .collect())
     }
 }

@@ -108,7 +108,8 @@ const INSERT: &str = "INSERT INTO series (project_id, id, flow_name, metric, uni
      ON CONFLICT (project_id, id) DO NOTHING";
 const LIST: &str = "SELECT id, flow_name, metric, unit, dimension, source, testbed, basis, labels, direction \
      FROM series WHERE project_id = $1 ORDER BY id LIMIT $2";
-
+const FIELD_FLOWS: &str =
+    "SELECT DISTINCT flow_name FROM series WHERE project_id = $1 AND source = 'rum' LIMIT $2";
 const IDS: &str = "SELECT id FROM series WHERE project_id = $1 ORDER BY id LIMIT $2";
 
 /// More series than this no project has: the configured limit stays far below.
@@ -177,5 +178,14 @@ impl Store {
         rows.iter()
             .map(|(id,)| Id::from_row(id).map(SeriesId))
             .collect()
+    }
+
+    /// The names of the flows that real users' data have brought into being.
+    pub async fn field_flows(&self, project: &ProjectId) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> = self
+            .db
+            .rows(FIELD_FLOWS, args![project, LIST_LIMIT])
+            .await?;
+        Ok(rows.into_iter().map(|(flow,)| flow).collect())
     }
 }
