@@ -1,0 +1,250 @@
+//! The way in: single beacons and large batches, durable before they are answered.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::load::{self, Seen, request};
+use crate::process::{Server, longwatch, token};
+use crate::table::{Bound, Table, median};
+use crate::{Effort, ceiling};
+
+/// What the web-vitals library 5 sends of a page view, but for its id.
+const BEACON: &str = r#"{"name":"LCP","value":1180,"rating":"good","delta":1180,"entries":[{"name":"","entryType":"largest-contentful-paint","startTime":1180,"duration":0,"size":8064,"renderTime":1180,"loadTime":0,"id":"","url":""}],"id":"v5-1795293401969-ID","navigationType":"navigate"}"#;
+/// Connections for the two rows of single beacons.
+const MANY: usize = 512;
+const FEW: usize = 64;
+/// Values of a large upload.
+const BATCH: usize = 10_000;
+/// Uploads in flight.
+const BATCHES: usize = 8;
+/// Series of the row about many.
+const SERIES: usize = 10_000;
+
+/// A server with a fresh SQLite file and a key for beacons.
+struct Fresh {
+    server: Server,
+    key: String,
+    ci: String,
+    _home: TempDir,
+}
+
+impl Fresh {
+    fn start() -> Fresh {
+        let home = TempDir::new().expect("a directory");
+        let database = format!("sqlite:{}", home.path().join("bench.db").display());
+        let key = token(home.path(), &database, "rum");
+        let ci = token(home.path(), &database, "ci");
+        limits(home.path(), &database);
+        Fresh {
+            server: Server::longwatch(home.path(), &database),
+            key,
+            ci,
+            _home: home,
+        }
+    }
+
+    /// One beacon of a page, with an id that no other has.
+    fn beacons(&self, pages: usize) -> impl Fn(usize, u64) -> Vec<u8> + Clone + Send + 'static {
+        let path = format!("/rum/{}", self.key);
+        move |connection, turn| beacon(&path, connection, turn, pages)
+    }
+}
+
+/// Room for as many flows as the bench makes.
+fn limits(home: &Path, database: &str) {
+    let file = home.join("longwatch.toml");
+    let text = "[project]\nname = \"bench\"\n\n[project.limits]\nseries = 20000\nundeclared_rum_flows = 20000\n";
+    std::fs::write(&file, text).expect("a file");
+    let admin = token(home, database, "admin");
+    let server = Server::longwatch(home, database);
+    let applied = longwatch(home)
+        .arg("apply")
+        .arg(&file)
+        .env("LONGWATCH_URL", format!("http://{}", server.address))
+        .env("LONGWATCH_TOKEN", admin)
+        .env("LONGWATCH_PROJECT", "bench")
+        .output()
+        .expect("apply");
+    assert!(applied.status.success(), "{applied:?}");
+}
+
+fn beacon(path: &str, connection: usize, turn: u64, pages: usize) -> Vec<u8> {
+    let body = BEACON.replace("ID", &format!("{connection:04}{turn:010}"));
+    let page = (connection as u64)
+        .wrapping_mul(7_919)
+        .wrapping_add(turn.wrapping_mul(104_729))
+        % pages as u64;
+    let referer = format!("https://shop.example/page-{page}");
+    let headers = [
+        ("content-type", "text/plain;charset=UTF-8"),
+        ("origin", "https://shop.example"),
+        ("referer", referer.as_str()),
+        (
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+        ),
+    ];
+    request(path, &headers, body.as_bytes())
+}
+
+pub(crate) fn ceilings() -> Server {
+    let own = std::env::current_exe().expect("this binary");
+    Server::start(Command::new(own).arg(ceiling::ARGUMENT))
+}
+
+/// One server's turn: what the load saw, and the server's processor time per answer, microseconds.
+fn turn(
+    server: &Server,
+    connections: usize,
+    effort: Effort,
+    make: impl Fn(usize, u64) -> Vec<u8> + Clone + Send + 'static,
+) -> (Seen, f64) {
+    let before = server.cpu_s();
+    let seen = load::run(server.address, connections, effort.turn, make);
+    let cpu_us = (server.cpu_s() - before) * 1e6 / seen.answers.max(1) as f64;
+    (seen, cpu_us)
+}
+
+/// Single beacons against the handler that only takes the body.
+pub(crate) fn beacons(table: &mut Table, effort: Effort) {
+    let (fresh, ceiling) = (Fresh::start(), ceilings());
+    for connections in [MANY, FEW] {
+        let (mut rates, mut cpus, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..=effort.rounds {
+            let (bare, bare_cpu_us) = turn(&ceiling, connections, effort, |connection, turn| {
+                beacon("/empty", connection, turn, 10)
+            });
+            let (ours, cpu_us) = turn(&fresh.server, connections, effort, fresh.beacons(10));
+            // The first round warms both up.
+            if round > 0 {
+                rates.push(ours.per_second / bare.per_second);
+                cpus.push(cpu_us / bare_cpu_us);
+                notes.push((ours, bare, cpu_us, bare_cpu_us));
+            }
+        }
+        let told = |pick: fn(&(Seen, Seen, f64, f64)) -> f64| {
+            median(notes.iter().map(pick).collect::<Vec<f64>>())
+        };
+        let refused: u64 = notes.iter().map(|(ours, ..)| ours.refused).sum();
+        if connections == MANY {
+            table.row(
+                "processor time per durable beacon ÷ empty handler, 512 connections",
+                median(cpus),
+                Bound::AtMost(1.8, 1.4),
+            );
+        }
+        let bound = if connections == MANY {
+            Bound::AtLeast(0.60, 0.80)
+        } else {
+            Bound::AtLeast(0.55, 0.80)
+        };
+        let what = format!("durable beacons a second ÷ empty handler, {connections} connections");
+        table.row(&what, median(rates), bound);
+        table.note(&format!(
+            "{:.0}/s and {:.1} µs of processor time each, against {:.0}/s and {:.1} µs; {refused} refused",
+            told(|note| note.0.per_second),
+            told(|note| note.2),
+            told(|note| note.1.per_second),
+            told(|note| note.3),
+        ));
+    }
+}
+
+/// Uploads of ten thousand values against the handler that only parses them into a vector.
+pub(crate) fn batches(table: &mut Table, effort: Effort) {
+    let (fresh, ceiling) = (Fresh::start(), ceilings());
+    let authorization = format!("Bearer {}", fresh.ci);
+    let make = move |path: &'static str| {
+        let authorization = authorization.clone();
+        let values = values();
+        move |connection: usize, turn: u64| {
+            let body = format!(
+                r#"{{"source":"load","release":"v1","run":"run-{connection}-{turn}","measurements":[{{"flow":"checkout","metric":"latency","unit":"ms","basis":"op","values":[{values}]}}]}}"#
+            );
+            let headers = [
+                ("content-type", "application/json"),
+                ("authorization", authorization.as_str()),
+            ];
+            request(path, &headers, body.as_bytes())
+        }
+    };
+    let mut ratios = Vec::new();
+    let mut rates = Vec::new();
+    for round in 0..=effort.rounds {
+        let (bare, _) = turn(&ceiling, BATCHES, effort, make("/parse"));
+        let (ours, _) = turn(
+            &fresh.server,
+            BATCHES,
+            effort,
+            make("/api/v1/projects/bench/samples"),
+        );
+        if round > 0 {
+            assert_eq!(ours.refused, 0, "uploads were refused");
+            ratios.push(ours.per_second / bare.per_second);
+            rates.push(ours.per_second * BATCH as f64 / 1e6);
+        }
+    }
+    table.row(
+        "durable batches of 10,000 samples ÷ parsing them into a Vec",
+        median(ratios),
+        Bound::AtLeast(0.6, 1.0),
+    );
+    table.note(&format!("{:.2} million samples a second", median(rates)));
+}
+
+/// Lognormal-looking latencies with three decimals, the same in every run.
+fn values() -> String {
+    let mut state = 0x9e37_79b9_u64;
+    let values: Vec<String> = (0..BATCH)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let share = (state >> 40) as f64 / (1u64 << 24) as f64;
+            format!("{:.3}", 60.0 * (1.4 * share).exp() + 20.0 * share)
+        })
+        .collect();
+    values.join(",")
+}
+
+/// The same load spread over ten series and over ten thousand, and the memory that this takes.
+pub(crate) fn many_series(table: &mut Table, effort: Effort) {
+    let (few, many) = (Fresh::start(), Fresh::start());
+    // Every series exists before it is measured.
+    for _ in 0..4 {
+        turn(&many.server, MANY, effort, many.beacons(SERIES));
+        turn(&few.server, MANY, effort, few.beacons(10));
+    }
+    let mut ratios = Vec::new();
+    for _ in 0..effort.rounds {
+        let (spread, _) = turn(&many.server, MANY, effort, many.beacons(SERIES));
+        let (dense, _) = turn(&few.server, MANY, effort, few.beacons(10));
+        ratios.push(spread.per_second / dense.per_second);
+    }
+    table.row(
+        "beacons a second with 10,000 series ÷ with 10",
+        median(ratios),
+        Bound::AtLeast(0.8, 0.95),
+    );
+    table.row(
+        "memory with 10,000 live series under full load, MiB",
+        many.server.peak_mib(),
+        Bound::AtMost(300.0, 120.0),
+    );
+}
+
+/// One upload by whoever holds a token.
+pub(crate) fn upload(address: SocketAddr, token: &str, body: &str) {
+    let authorization = format!("Bearer {token}");
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", authorization.as_str()),
+        ("connection", "close"),
+    ];
+    let bytes = request("/api/v1/projects/bench/samples", &headers, body.as_bytes());
+    let answer = load::once(address, &bytes);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
