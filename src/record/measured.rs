@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::points::percentile_of_window;
+use super::points::{percentile_of_window, stored};
 use super::{CONFIDENCE, DAY_US, Record, Tracked, WATCHED, members};
 use crate::stats::percentile::standard_error;
 use crate::store::{Id, Span, Store, StoreError, Window};
@@ -102,12 +102,14 @@ impl Record {
         tracked: &Tracked,
         q: f64,
     ) -> Result<Vec<Measured>, StoreError> {
-        let days = self.days(store, tracked, 0, i64::MAX, true).await?;
+        let days = self
+            .days(store, tracked, 0, i64::MAX, true, !stored(q))
+            .await?;
         let starts = self.declared_starts(tracked);
         Ok(days
             .into_iter()
             .filter_map(|(day_us, (window, release))| {
-                let interval = window.body.as_ref()?.percentile(q).ok()?;
+                let interval = percentile_of_window(&window, q).ok()?;
                 Some(Measured {
                     time_us: day_us,
                     release: self.rank(&release).unwrap_or(0),
@@ -121,7 +123,8 @@ impl Record {
             .collect())
     }
 
-    /// Days (or any one kind of start) merged over releases, each with the release that had most of it.
+    /// Days (or hours) merged over releases, each with the release that had most of it. Without `bodies`, days of a
+    /// single release carry only their stored percentiles.
     pub(super) async fn days(
         &self,
         store: &Store,
@@ -129,17 +132,46 @@ impl Record {
         from_us: i64,
         to_us: i64,
         days: bool,
+        bodies: bool,
     ) -> Result<BTreeMap<i64, (Window, String)>, StoreError> {
         let like = if days { Span::Day(0) } else { Span::Hour(0) };
-        let mut merged: BTreeMap<i64, (Window, String, u64)> = BTreeMap::new();
+        let start_of = |window: &Window| match window.key.span {
+            Span::Day(start) | Span::Hour(start) => Some(start),
+            Span::Run(_) | Span::Release => None,
+        };
+        let mut by_start: BTreeMap<i64, Vec<Window>> = BTreeMap::new();
         for id in members(tracked) {
-            for window in store
-                .windows(&self.project, id, like, from_us, to_us, true)
-                .await?
-            {
-                let (Span::Day(start) | Span::Hour(start)) = window.key.span else {
-                    continue;
-                };
+            let windows = store
+                .windows(&self.project, id, like, from_us, to_us, bodies)
+                .await?;
+            for window in windows {
+                if let Some(start) = start_of(&window) {
+                    by_start.entry(start).or_default().push(window);
+                }
+            }
+        }
+        if !bodies {
+            // What one release had alone is told by its stored percentiles; what several had has to be merged.
+            let shared: Vec<i64> = by_start
+                .iter()
+                .filter(|(_, windows)| windows.len() > 1)
+                .map(|(start, _)| *start)
+                .collect();
+            for start in &shared {
+                by_start.remove(start);
+            }
+            for id in members(tracked) {
+                let windows = store.windows_at(&self.project, id, like, &shared).await?;
+                for window in windows {
+                    if let Some(start) = start_of(&window) {
+                        by_start.entry(start).or_default().push(window);
+                    }
+                }
+            }
+        }
+        let mut merged: BTreeMap<i64, (Window, String, u64)> = BTreeMap::new();
+        for (start, windows) in by_start {
+            for window in windows {
                 match merged.get_mut(&start) {
                     None => {
                         let (release, count) = (window.key.release.clone(), window.count);
@@ -198,7 +230,10 @@ impl Record {
         to_us: i64,
     ) -> Result<Option<Window>, StoreError> {
         let mut merged: Option<Window> = None;
-        for (_, (window, _)) in self.days(store, tracked, from_us, to_us, true).await? {
+        for (_, (window, _)) in self
+            .days(store, tracked, from_us, to_us, true, true)
+            .await?
+        {
             match &mut merged {
                 None => merged = Some(window),
                 Some(whole) => whole.merge(&window)?,

@@ -65,6 +65,7 @@ impl Record {
         qs: &[f64],
     ) -> Result<Vec<Point>, StoreError> {
         let lab = !tracked.series.is_field();
+        let are_stored = qs.iter().all(|q| stored(*q));
         let mut points = match by {
             By::Release => self.release_points(store, tracked, qs).await?,
             By::Day | By::Hour if lab => {
@@ -77,7 +78,7 @@ impl Record {
             }
             By::Day | By::Hour => {
                 let days = self
-                    .days(store, tracked, from_us, to_us, by == By::Day)
+                    .days(store, tracked, from_us, to_us, by == By::Day, !are_stored)
                     .await?;
                 days.into_iter()
                     .flat_map(|(start, (window, release))| {
@@ -115,7 +116,7 @@ impl Record {
                 runs.entry(rank).or_default().push(window);
             }
         }
-        let stored_qs = qs.iter().all(|q| [0.5, 0.75, 0.99].contains(q));
+        let stored_qs = qs.iter().all(|q| stored(*q));
         let mut windows: BTreeMap<usize, Window> = BTreeMap::new();
         for id in members(tracked) {
             for window in store
@@ -203,6 +204,11 @@ impl Record {
         };
         vec![point(None, found, headlines.last().copied())]
     }
+}
+
+/// Whether windows carry this percentile beside their histogram.
+pub(super) fn stored(q: f64) -> bool {
+    [0.5, 0.75, 0.99].contains(&q)
 }
 
 /// A window's percentile, from the stored statistics where they hold it.

@@ -1,12 +1,14 @@
 //! Reading windows, with what is not folded yet merged in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::db::{Tx, args};
+use super::super::db::{Arg, Tx, args};
 use super::super::fold::open_reports;
 use super::super::journal::tail;
 use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError, Values};
-use super::rows::{BODIES, HEADS, ONE, WINDOW_LIMIT, WindowRow, columns, decode};
+use super::rows::{
+    BODIES, BODIES_AT, HEADS, ONE, STARTS_A_QUERY, WINDOW_LIMIT, WindowRow, columns, decode,
+};
 use super::{Span, Window, WindowKey, keys_of};
 
 impl Store {
@@ -41,6 +43,43 @@ impl Store {
         add_unfolded(&mut tx, project, series, &mut windows, |key| {
             let (its_kind, start_us, _) = columns(&key.span);
             its_kind == kind && (from_us..to_us).contains(&start_us)
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(windows.into_values().collect())
+    }
+
+    /// A series' days or hours that begin at these moments, with their histograms and what is not folded yet.
+    pub async fn windows_at(
+        &self,
+        project: &ProjectId,
+        series: SeriesId,
+        like: Span,
+        starts: &[i64],
+    ) -> Result<Vec<Window>, StoreError> {
+        if starts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (kind, ..) = columns(&like);
+        let mut tx = self.db.snapshot().await?;
+        let mut windows = BTreeMap::new();
+        for chunk in starts.chunks(STARTS_A_QUERY) {
+            let mut values = args![project, series.id(), kind].to_vec();
+            // A shorter chunk asks for its last moment several times.
+            let padded = chunk
+                .iter()
+                .chain(std::iter::repeat(&chunk[chunk.len() - 1]));
+            values.extend(padded.take(STARTS_A_QUERY).map(|start| Arg::from(*start)));
+            let rows: Vec<WindowRow> = tx.rows(BODIES_AT.as_str(), &values).await?;
+            for row in rows {
+                let window = decode(series, row)?;
+                windows.insert(window.key.clone(), window);
+            }
+        }
+        let wanted: BTreeSet<i64> = starts.iter().copied().collect();
+        add_unfolded(&mut tx, project, series, &mut windows, |key| {
+            let (its_kind, start_us, _) = columns(&key.span);
+            its_kind == kind && wanted.contains(&start_us)
         })
         .await?;
         tx.commit().await?;

@@ -1,5 +1,7 @@
 //! Windows as rows: statements, decoding, and what the fold's transaction writes.
 
+use std::sync::LazyLock;
+
 use super::super::db::{Tx, args};
 use super::super::{Id, ProjectId, SeriesId, StoreError};
 use super::{HOURS_KEPT_US, Span, Statistic, Window, WindowBody, WindowKey};
@@ -55,6 +57,19 @@ pub(super) const BODIES: &str = "SELECT kind, start_us, release, run_id, first_u
      p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
      ORDER BY start_us, release, run_id LIMIT $6";
+/// Moments that one query asks for.
+pub(super) const STARTS_A_QUERY: usize = 64;
+pub(super) static BODIES_AT: LazyLock<String> = LazyLock::new(|| {
+    let places: Vec<String> = (0..STARTS_A_QUERY)
+        .map(|at| format!("${}", at + 4))
+        .collect();
+    format!(
+        "SELECT kind, start_us, release, run_id, first_us, last_us, count, failed, dropped, headline, \
+         p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, body FROM series_window \
+         WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us IN ({}) LIMIT 20000",
+        places.join(", ")
+    )
+});
 pub(super) const HEADS: &str = "SELECT kind, start_us, release, run_id, first_us, last_us, count, failed, dropped, headline, \
      p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, CAST(NULL AS BYTEA) \
      FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
