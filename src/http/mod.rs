@@ -26,7 +26,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::catch_panic::{CatchPanicLayer, DefaultResponseForPanic};
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -132,13 +132,17 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
-        .routes(routes!(rum::beacon, rum::preflight))
+}
+
+fn beacons() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(rum::beacon, rum::preflight))
 }
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut document) = api().split_for_parts();
     document.merge(open().split_for_parts().1);
+    document.merge(beacons().split_for_parts().1);
     document
 }
 
@@ -159,7 +163,17 @@ pub fn router(app: App) -> Router {
         );
     // What a session cookie can reach is guarded against other sites' forms; beacons carry no right to anything.
     let guarded = pages.merge(api).layer(CsrfLayer::new());
-    Router::new()
+    // Beacons come by the thousand and nobody reads the answer: they skip compression, error pages and tracing.
+    let (beacons, _) = beacons().split_for_parts();
+    let beacons = beacons.layer(
+        ServiceBuilder::new()
+            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(from_fn_with_state(app.clone(), operations::count))
+            .layer(security_headers(&app.settings))
+            .layer(limits(&app.settings)),
+    );
+    let others = Router::new()
         .merge(guarded)
         .merge(open)
         .merge(pages::router())
@@ -178,18 +192,26 @@ pub fn router(app: App) -> Router {
                 .layer(security_headers(&app.settings))
                 .layer(CompressionLayer::new())
                 .layer(from_fn(as_page::errors))
-                .layer(CatchPanicLayer::new())
-                .layer(TimeoutLayer::with_status_code(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    ANSWER_DEADLINE,
-                ))
-                .layer(RequestBodyDeadlineLayer::new(
-                    app.settings.body_deadline.unwrap_or(BODY_DEADLINE),
-                ))
+                .layer(limits(&app.settings))
                 .layer(axum::extract::DefaultBodyLimit::max(2 << 20))
                 .layer(RequestBodyLimitLayer::new(body::DECODED_BYTES)),
-        )
-        .with_state(app)
+        );
+    beacons.merge(others).with_state(app)
+}
+
+type Limits = (
+    CatchPanicLayer<DefaultResponseForPanic>,
+    TimeoutLayer,
+    RequestBodyDeadlineLayer,
+);
+
+/// A panic is an answer, no answer takes for ever, and no body drips in for long.
+fn limits(settings: &Settings) -> Limits {
+    (
+        CatchPanicLayer::new(),
+        TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_DEADLINE),
+        RequestBodyDeadlineLayer::new(settings.body_deadline.unwrap_or(BODY_DEADLINE)),
+    )
 }
 
 type HeaderLayer = SetResponseHeaderLayer<HeaderValue>;
