@@ -71,7 +71,7 @@ impl History {
 
     fn points(&self) -> String {
         format!(
-            "/api/v1/projects/bench/series/{}/points?by=day&percentiles=75,99",
+            "/api/v1/projects/bench/series/{}/points?by=day&q=0.75,0.99",
             self.series
         )
     }

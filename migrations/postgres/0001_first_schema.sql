@@ -170,7 +170,7 @@ CREATE TABLE series_window (
 -- reports of page views whose last word may still come
 CREATE TABLE pending (
     project_id BYTEA NOT NULL,
-    report_id TEXT NOT NULL,
+    report_id BYTEA NOT NULL,
     series_id BYTEA NOT NULL,
     release TEXT NOT NULL,
     stratum TEXT NOT NULL,

@@ -46,8 +46,8 @@ const OPEN_PROJECTS: &str =
 const COUNT_LATE: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, 'late_report', $3) \
      ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
 
-type ReportRow = (String, Vec<u8>, String, String, i64, i64);
-type OpenRow = (String, Vec<u8>, String, String, i64, i64, i64);
+type ReportRow = (Vec<u8>, Vec<u8>, String, String, i64, i64);
+type OpenRow = (Vec<u8>, Vec<u8>, String, String, i64, i64, i64);
 
 impl Store {
     /// Projects with page views that are due to close.
@@ -140,24 +140,28 @@ impl Store {
     }
 }
 
+/// The key of a page view's metric. A digest, since the key stands in every index and senders' ids are long.
+pub(super) fn report_id(series: SeriesId, id: &str) -> Id {
+    Id::of(&[&series.to_string(), id])
+}
+
 /// The reports of a series whose page views are still open, by metric instance: the sequence of the last one, and its
 /// value as a provisional delta.
 pub(super) async fn open_reports(
     tx: &mut Tx,
     project: &ProjectId,
     series: SeriesId,
-) -> Result<BTreeMap<String, (u64, Delta)>, StoreError> {
+) -> Result<BTreeMap<Id, (u64, Delta)>, StoreError> {
     let rows: Vec<OpenRow> = tx
         .rows(
             OPEN_OF_SERIES,
             args![project, series.id(), CLOSED_A_ROUND * 20],
         )
         .await?;
-    let prefix = series.to_string();
     rows.into_iter()
         .map(
             |(report, series, release, stratum, value, first_us, sequence)| {
-                let id = report.strip_prefix(&prefix).unwrap_or(&report).to_owned();
+                let id = Id::from_row(&report)?;
                 let row = (report, series, release, stratum, value, first_us);
                 Ok((id, (sequence as u64, settled(row)?)))
             },
@@ -191,8 +195,8 @@ impl Reported {
 
 /// Keeps reports unless their page view is closed already, and names those that were kept: one statement for many rows,
 /// since a statement costs more than a row.
-static KEEP_PENDING: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
-    [64, 8, 1].map(|rows| {
+static KEEP_PENDING: LazyLock<[(usize, String); 2]> = LazyLock::new(|| {
+    [16, 1].map(|rows| {
         let row = |at: usize| {
             let places: Vec<String> = (1..=9).map(|place| format!("${}", at * 9 + place)).collect();
             format!("({})", places.join(", "))
@@ -220,7 +224,7 @@ async fn take_reports(
 ) -> Result<Vec<Delta>, StoreError> {
     let mut others = Vec::with_capacity(deltas.len());
     let mut late = 0_i64;
-    let mut reports: BTreeMap<String, Reported> = BTreeMap::new();
+    let mut reports: BTreeMap<Id, Reported> = BTreeMap::new();
     for delta in deltas {
         let Values::Report {
             id,
@@ -241,14 +245,14 @@ async fn take_reports(
             release: delta.release,
             stratum: delta.stratum.to_string(),
         };
-        match reports.entry(format!("{}{id}", delta.series)) {
+        match reports.entry(report_id(delta.series, &id)) {
             Entry::Vacant(place) => {
                 place.insert(reported);
             }
             Entry::Occupied(mut known) => known.get_mut().supersede(&reported),
         }
     }
-    let reports: Vec<(String, Reported)> = reports.into_iter().collect();
+    let reports: Vec<(Id, Reported)> = reports.into_iter().collect();
     let mut rest = &reports[..];
     while !rest.is_empty() {
         let (rows, statement) = KEEP_PENDING
@@ -270,10 +274,12 @@ async fn take_reports(
                 reported.last_us,
             ]);
         }
-        let kept: Vec<(String,)> = tx.rows(statement.as_str(), &values).await?;
+        let kept: Vec<(Vec<u8>,)> = tx.rows(statement.as_str(), &values).await?;
         if kept.len() < chunk.len() {
-            let kept: HashSet<String> = kept.into_iter().map(|(id,)| id).collect();
-            let closed = chunk.iter().filter(|(id, _)| !kept.contains(id));
+            let kept: HashSet<Vec<u8>> = kept.into_iter().map(|(id,)| id).collect();
+            let closed = chunk
+                .iter()
+                .filter(|(id, _)| !kept.contains(id.bytes().as_slice()));
             late += closed.map(|(_, reported)| reported.times).sum::<i64>();
         }
         rest = further;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::db::{Arg, Tx, args};
-use super::super::fold::open_reports;
+use super::super::fold::{open_reports, report_id};
 use super::super::journal::tail;
 use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError, Values};
 use super::rows::{
@@ -120,7 +120,7 @@ async fn add_unfolded(
     for delta in tail(tx, project, series).await? {
         // Of one page view's reports only the last one counts.
         let (id, sequence) = match &delta.values {
-            Values::Report { id, sequence, .. } => (id.clone(), *sequence),
+            Values::Report { id, sequence, .. } => (report_id(series, id), *sequence),
             _ => {
                 deltas.push(delta);
                 continue;
