@@ -264,9 +264,10 @@ fn draw_row(
                 row.note,
             );
         }
-    } else {
+    } else if from.min(low) - 8.0 - label_px > left {
         pen.text((from.min(low) - 8.0, middle), Side::Left, ink, true, label);
     }
+    // Where there is room on neither side, the table beneath tells it.
 }
 
 fn signed_label(number: &str) -> String {
