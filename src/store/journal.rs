@@ -72,6 +72,8 @@ const APPEND: &str =
 const COUNT_DROPPED: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
 const TAIL: &str = "SELECT id, deltas FROM journal WHERE project_id = $1 ORDER BY id LIMIT $2";
+const TAIL_AFTER: &str =
+    "SELECT id, deltas FROM journal WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3";
 const WAITING: &str = "SELECT DISTINCT project_id FROM journal LIMIT $1";
 const REMOVE: &str = "DELETE FROM journal WHERE project_id = $1 AND id = $2";
 const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE project_id = $1 AND created_us < $2";
@@ -80,8 +82,9 @@ const DROPPED: &str = "SELECT reason, CAST(SUM(count) AS BIGINT) FROM dropped_co
 
 /// Microseconds of a UTC day.
 pub(super) const DAY_US: i64 = 86_400_000_000;
-/// A reader merges at most this many unfolded rows; more means that the fold is behind, and readers see it later.
-const TAIL_ROWS: i64 = 2_000;
+/// Unfolded rows that a reader takes at a time. It takes them all, however far the fold is behind (it is when the one who
+/// held its lease has just died): what was acknowledged is in the next answer.
+const TAIL_ROWS: i64 = 500;
 /// Projects that one instance works on in a round.
 const PROJECTS_A_ROUND: i64 = 1_000;
 /// How long a key is remembered, in microseconds: 35 days.
@@ -164,16 +167,25 @@ pub(super) async fn tail(
     project: &ProjectId,
     series: SeriesId,
 ) -> Result<Vec<Delta>, StoreError> {
-    let rows = oldest(tx, project, TAIL_ROWS).await?;
     let mut deltas = Vec::new();
-    for (_, row) in rows {
-        deltas.extend(
-            delta::decode(&row)?
-                .into_iter()
-                .filter(|delta| delta.series == series),
-        );
+    let mut last = Id::NIL.bytes().to_vec();
+    loop {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = tx
+            .rows(TAIL_AFTER, args![project, &last, TAIL_ROWS])
+            .await?;
+        let is_whole = (rows.len() as i64) < TAIL_ROWS;
+        for (id, row) in rows {
+            deltas.extend(
+                delta::decode(&row)?
+                    .into_iter()
+                    .filter(|delta| delta.series == series),
+            );
+            last = id;
+        }
+        if is_whole {
+            return Ok(deltas);
+        }
     }
-    Ok(deltas)
 }
 
 /// The oldest unfolded rows, inside a transaction.
