@@ -81,6 +81,35 @@ async fn what_was_acknowledged_is_in_the_next_answer_folded_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fold_that_is_far_behind_hides_nothing_from_readers() {
+    each_backend(|server| async {
+        // Whoever holds the lease has died: nobody folds until it runs out.
+        let now_us = longwatch::clock::now_us();
+        let project = server
+            .store
+            .ensure_project(crate::ground::PROJECT, "test", now_us)
+            .await
+            .unwrap();
+        let held = server.store.lease(&project, "fold", "dead", now_us).await;
+        assert!(held.unwrap().is_some());
+        for number in 0..1_100 {
+            let value = [f64::from(number)];
+            let run = number.to_string();
+            let (status, answer) =
+                post_samples(&server, values("search", "v1", &run, &value)).await;
+            assert_eq!(status, 200, "{answer}");
+        }
+        let id = only_series(&server, "flow=search").await;
+        let histogram = server
+            .get(&format!("series/{id}/histogram?release=v1"))
+            .await;
+        assert_eq!(histogram["count"], 1_100);
+        server
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_percentile_that_the_count_does_not_allow_is_null_with_what_it_needs() {
     each_backend(|server| async {
         let few: Vec<f64> = (1..=40).map(f64::from).collect();
