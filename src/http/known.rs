@@ -17,6 +17,8 @@ const SERIES: usize = 500_000;
 const AGE: Duration = Duration::from_secs(1);
 /// Keys and projects remembered before the memory is emptied: whoever guesses keys fills no memory.
 const LOOKED_UP: usize = 10_000;
+/// No key is as long as this; what is longer is not looked up, nor remembered.
+const KEY_BYTES: usize = 256;
 
 /// Series and configurations that were looked up lately.
 #[derive(Debug, Default)]
@@ -98,6 +100,9 @@ impl Known {
 
     /// The project of a beacon key, if it is one.
     pub async fn rum_key(&self, store: &Store, key: &str) -> Result<Option<ProjectId>> {
+        if key.len() > KEY_BYTES {
+            return Ok(None);
+        }
         let look = async |_| Ok(store.rum_key(key, now_us()).await?.map(|key| key.project));
         self.keys.get(key, look).await
     }
