@@ -7,8 +7,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::store::{ProjectId, Store, StoreError};
 
-/// The fold looks for work at least this often; a commit wakes it sooner. A wake-up is only a hint.
-const PERIOD: Duration = Duration::from_secs(1);
+/// The fold looks for work at least this often; a commit that is worth it wakes it sooner. A wake-up is only a hint.
+const PERIOD: Duration = Duration::from_secs(5);
 /// After a wake-up the fold waits this long, so that a flood of commits shares one rewriting of its windows.
 const GATHER: Duration = Duration::from_millis(150);
 

@@ -6,7 +6,7 @@ use collectors::report::{Beacon, Context, Observation, Payload, Report, Source};
 use collectors::units::{self, Dimension};
 use collectors::{AtRest, at_rest};
 
-use crate::store::{Delta, Id, Release, Run, Series, Stratum, Summary, Values};
+use crate::store::{Delta, Id, Release, ReportId, Run, Series, SeriesId, Stratum, Summary, Values};
 
 /// The testbed of senders that name none.
 pub const DEFAULT_TESTBED: &str = "default";
@@ -122,10 +122,10 @@ pub fn intake(report: &Report, sender: &Sender) -> Result<Intake, IntakeError> {
     let mut known: BTreeMap<Id, usize> = BTreeMap::new();
     for observation in &report.observations {
         let series = series_of(report, observation, sender, &context, source);
-        let Some((values, dropped)) = values_of(observation, source, &mut taken)? else {
+        let id = series.id();
+        let Some((values, dropped)) = values_of(observation, id, source, &mut taken)? else {
             continue;
         };
-        let id = series.id();
         known.entry(*id.id()).or_insert_with(|| {
             taken.series.push(series);
             taken.series.len() - 1
@@ -234,6 +234,7 @@ fn stratum_of(beacon: Option<&Beacon>) -> Stratum {
 /// The values in base units and how many had no place; none when nothing is left.
 fn values_of(
     observation: &Observation,
+    id: SeriesId,
     source: Source,
     taken: &mut Intake,
 ) -> Result<Option<(Values, u64)>, IntakeError> {
@@ -253,7 +254,7 @@ fn values_of(
         AtRest::Scalar(value) => match &observation.beacon {
             Some(beacon) if !beacon.id.is_empty() => {
                 let report = Values::Report {
-                    id: format!("{} {}", beacon.id, observation.metric),
+                    id: ReportId::of(id, &format!("{} {}", beacon.id, observation.metric)),
                     sequence: beacon.sequence,
                     value,
                 };

@@ -14,6 +14,9 @@ const QUEUE: usize = 4_096;
 const GROUP: usize = 1_024;
 /// Values in one transaction, for the same reason.
 const GROUP_VALUES: usize = 2_000_000;
+/// So many measurements of the field are worth a round of the fold; fewer wait for its next look, since real users'
+/// page views stay open for half an hour anyway and readers take what waits.
+const WORTH_A_ROUND: usize = 20_000;
 /// How often a transient failure of the database is tried again before the senders hear of it.
 const ATTEMPTS: u32 = 3;
 
@@ -38,7 +41,7 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer. It ends when the last handle is gone and the queue is empty. `after_commit` is called after
-    /// each commit, as a hint to the fold.
+    /// commits that give the fold something to do at once, as a hint.
     pub fn start(
         store: Store,
         after_commit: impl Fn() + Send + 'static,
@@ -71,6 +74,7 @@ async fn run(
     mut submissions: mpsc::Receiver<(Submission, oneshot::Sender<Answer>)>,
     after_commit: impl Fn() + Send,
 ) {
+    let mut set_aside = 0;
     while let Some(first) = submissions.recv().await {
         let mut values = first.0.deltas.len();
         let (mut group, mut answers) = (vec![first.0], vec![first.1]);
@@ -84,11 +88,16 @@ async fn run(
                 Err(_) => break,
             }
         }
+        let is_urgent = group.iter().any(|submission| submission.entry.is_some());
+        set_aside += values;
         for (answer, outcome) in answers.into_iter().zip(commit(&store, group).await) {
             // A sender that hung up meanwhile has its data stored all the same.
             let _ = answer.send(outcome);
         }
-        after_commit();
+        if is_urgent || set_aside >= WORTH_A_ROUND {
+            set_aside = 0;
+            after_commit();
+        }
     }
 }
 

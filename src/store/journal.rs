@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::db::{Tx, args};
-use super::{Delta, Id, ProjectId, Release, Run, Series, SeriesId, Store, StoreError, delta};
+use super::delta::Row;
+use super::{Delta, Id, ProjectId, Release, Run, Series, Store, StoreError, delta};
 
 /// One upload, ready to be made durable.
 #[derive(Debug, Clone)]
@@ -95,8 +96,8 @@ impl Store {
     /// from the first.
     pub async fn commit(&self, group: &[Submission]) -> Result<Vec<Committed>, StoreError> {
         if let Some(project) = only_measurements(group) {
-            let deltas: Vec<&Delta> = group.iter().flat_map(|one| &one.deltas).collect();
-            let (encoded, received_us) = (delta::encode(&deltas)?, group[0].received_us);
+            let encoded = delta::encode(group.iter().flat_map(|one| &one.deltas))?;
+            let received_us = group[0].received_us;
             // One statement is a transaction of its own.
             self.db
                 .execute(APPEND, args![project, &Id::new(), received_us, &encoded])
@@ -119,7 +120,7 @@ impl Store {
         }
         for (project, (received_us, deltas)) in rows {
             if !deltas.is_empty() {
-                let encoded = delta::encode(&deltas)?;
+                let encoded = delta::encode(deltas.into_iter())?;
                 tx.execute(APPEND, args![&project, &Id::new(), received_us, &encoded])
                     .await?;
             }
@@ -161,13 +162,12 @@ fn only_measurements(group: &[Submission]) -> Option<&ProjectId> {
     group.iter().all(plain).then_some(first)
 }
 
-/// The unfolded deltas of a series, as a reader's snapshot sees them.
-pub(super) async fn tail(
+/// The unfolded rows, as a reader's snapshot sees them, oldest first.
+pub(super) async fn each_unfolded(
     tx: &mut Tx,
     project: &ProjectId,
-    series: SeriesId,
-) -> Result<Vec<Delta>, StoreError> {
-    let mut deltas = Vec::new();
+    mut take: impl FnMut(Row) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let mut last = Id::NIL.bytes().to_vec();
     loop {
         let rows: Vec<(Vec<u8>, Vec<u8>)> = tx
@@ -175,15 +175,11 @@ pub(super) async fn tail(
             .await?;
         let is_whole = (rows.len() as i64) < TAIL_ROWS;
         for (id, row) in rows {
-            deltas.extend(
-                delta::decode(&row)?
-                    .into_iter()
-                    .filter(|delta| delta.series == series),
-            );
+            take(delta::decode(&row)?)?;
             last = id;
         }
         if is_whole {
-            return Ok(deltas);
+            return Ok(());
         }
     }
 }

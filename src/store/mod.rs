@@ -16,6 +16,7 @@ mod fold;
 mod journal;
 mod leases;
 mod outbox;
+mod page_views;
 mod policy;
 mod releases;
 mod runs;
@@ -24,7 +25,7 @@ mod verdicts;
 mod windows;
 
 pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
-pub use delta::{Delta, RunRef, Stratum, Summary, Values};
+pub use delta::{Delta, ReportId, RunRef, Stratum, Summary, Values};
 pub use epochs::DeclaredEpoch;
 pub use findings::{Finding, FindingChange, FindingEvent, FindingState};
 pub use fold::Folded;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::db::{Arg, Tx, args};
-use super::super::fold::{open_reports, report_id};
-use super::super::journal::tail;
-use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError, Values};
+use super::super::journal::each_unfolded;
+use super::super::page_views;
+use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError};
 use super::rows::{
     BODIES, BODIES_AT, HEADS, ONE, STARTS_A_QUERY, WINDOW_LIMIT, WindowRow, columns, decode,
 };
@@ -115,22 +115,16 @@ async fn add_unfolded(
     windows: &mut BTreeMap<WindowKey, Window>,
     wanted: impl Fn(&WindowKey) -> bool,
 ) -> Result<(), StoreError> {
-    let mut open = open_reports(tx, project, series).await?;
+    let mut open = page_views::open_of(tx, project, series).await?;
     let mut deltas = Vec::new();
-    for delta in tail(tx, project, series).await? {
+    each_unfolded(tx, project, |mut row| {
         // Of one page view's reports only the last one counts.
-        let (id, sequence) = match &delta.values {
-            Values::Report { id, sequence, .. } => (report_id(series, id), *sequence),
-            _ => {
-                deltas.push(delta);
-                continue;
-            }
-        };
-        if open.get(&id).is_none_or(|(last, _)| *last <= sequence) {
-            open.insert(id, (sequence, delta));
-        }
-    }
-    deltas.extend(open.into_values().map(|(_, delta)| delta));
+        open.add_row(&row, series)?;
+        deltas.extend(row.deltas(Some(series))?);
+        Ok(())
+    })
+    .await?;
+    deltas.extend(open.deltas());
     let mut touched: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
     for delta in &deltas {
         // Old hours stay visible until they are dropped, so the reader takes every hour there is.

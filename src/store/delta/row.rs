@@ -1,0 +1,274 @@
+//! One journal row: what was measured where stands once, and the measurements name it by number.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::{SeriesId, StoreError};
+use super::{Delta, ReportId, RunRef, Stratum, Values, first_encoding};
+
+/// First byte of a journal row, so that a later encoding can be told from this one.
+const ENCODING: u8 = 2;
+
+/// What measurements of one commit have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(in crate::store) struct Origin {
+    #[serde(with = "raw")]
+    pub series: SeriesId,
+    pub release: String,
+    pub run: Option<RunRef>,
+    pub stratum: Stratum,
+}
+
+/// [`Origin`] as it is written, without taking anything over.
+#[derive(PartialEq, Eq, Hash, Serialize)]
+struct OriginRef<'a> {
+    #[serde(with = "raw")]
+    series: SeriesId,
+    release: &'a str,
+    run: Option<RunRef>,
+    stratum: &'a Stratum,
+}
+
+/// A journal row.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+pub(in crate::store) struct Row {
+    pub origins: Vec<Origin>,
+    pub reports: Vec<Report>,
+    parts: Vec<Part>,
+}
+
+/// One report of a page view's metric.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(in crate::store) struct Report {
+    /// Where in [`Row::origins`].
+    pub origin: u32,
+    pub id: ReportId,
+    pub sequence: u64,
+    pub value: u64,
+    pub time_us: i64,
+}
+
+/// A delta's own part.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Part {
+    origin: u32,
+    time_us: i64,
+    values: Values,
+    failed: u64,
+    dropped: u64,
+}
+
+#[derive(Serialize)]
+struct PartRef<'a> {
+    origin: u32,
+    time_us: i64,
+    values: &'a Values,
+    failed: u64,
+    dropped: u64,
+}
+
+/// A series' id as its bytes; elsewhere it is written for people to read.
+mod raw {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::super::super::{Id, SeriesId};
+
+    pub(super) fn serialize<S: Serializer>(id: &SeriesId, to: S) -> Result<S::Ok, S::Error> {
+        id.id().bytes().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SeriesId, D::Error> {
+        Deserialize::deserialize(from).map(|bytes| SeriesId(Id(bytes)))
+    }
+}
+
+impl Row {
+    /// The deltas among them, whole again; those of one series where one is asked for.
+    pub(in crate::store) fn deltas(&mut self, of: Option<SeriesId>) -> Result<Vec<Delta>, StoreError> {
+        let mut deltas = Vec::new();
+        for part in std::mem::take(&mut self.parts) {
+            let origin = self.origin(part.origin)?;
+            if of.is_none_or(|series| series == origin.series) {
+                deltas.push(Delta {
+                    series: origin.series,
+                    release: origin.release.clone(),
+                    run: origin.run,
+                    time_us: part.time_us,
+                    stratum: origin.stratum.clone(),
+                    values: part.values,
+                    failed: part.failed,
+                    dropped: part.dropped,
+                });
+            }
+        }
+        Ok(deltas)
+    }
+
+    /// What a measurement's number stands for.
+    pub(in crate::store) fn origin(&self, number: u32) -> Result<&Origin, StoreError> {
+        self.origins
+            .get(number as usize)
+            .ok_or_else(|| StoreError::Corrupt(format!("journal row: no origin {number}")))
+    }
+
+    /// A row of the first encoding, in the shape of this one.
+    pub(super) fn of_deltas(deltas: Vec<Delta>) -> Row {
+        let mut row = Row::default();
+        for delta in deltas {
+            let origin = Origin {
+                series: delta.series,
+                release: delta.release,
+                run: delta.run,
+                stratum: delta.stratum,
+            };
+            let number = row.origins.len() as u32;
+            row.origins.push(origin);
+            match delta.values {
+                Values::Report {
+                    id,
+                    sequence,
+                    value,
+                } => row.reports.push(Report {
+                    origin: number,
+                    id,
+                    sequence,
+                    value,
+                    time_us: delta.time_us,
+                }),
+                values => row.parts.push(Part {
+                    origin: number,
+                    time_us: delta.time_us,
+                    values,
+                    failed: delta.failed,
+                    dropped: delta.dropped,
+                }),
+            }
+        }
+        row
+    }
+}
+
+/// Encodes one journal row.
+pub(in crate::store) fn encode<'a>(
+    deltas: impl Iterator<Item = &'a Delta>,
+) -> Result<Vec<u8>, StoreError> {
+    let mut numbers: HashMap<OriginRef<'_>, u32> = HashMap::new();
+    let (mut reports, mut parts) = (Vec::new(), Vec::new());
+    for delta in deltas {
+        let next = numbers.len() as u32;
+        let origin = *numbers
+            .entry(OriginRef {
+                series: delta.series,
+                release: &delta.release,
+                run: delta.run,
+                stratum: &delta.stratum,
+            })
+            .or_insert(next);
+        match &delta.values {
+            Values::Report {
+                id,
+                sequence,
+                value,
+            } => reports.push(Report {
+                origin,
+                id: *id,
+                sequence: *sequence,
+                value: *value,
+                time_us: delta.time_us,
+            }),
+            values => parts.push(PartRef {
+                origin,
+                time_us: delta.time_us,
+                values,
+                failed: delta.failed,
+                dropped: delta.dropped,
+            }),
+        }
+    }
+    let mut origins: Vec<(u32, OriginRef<'_>)> = numbers
+        .into_iter()
+        .map(|(origin, number)| (number, origin))
+        .collect();
+    origins.sort_unstable_by_key(|(number, _)| *number);
+    let origins: Vec<OriginRef<'_>> = origins.into_iter().map(|(_, origin)| origin).collect();
+    postcard::to_extend(&(origins, reports, parts), vec![ENCODING])
+        .map_err(|error| StoreError::Corrupt(format!("journal row: {error}")))
+}
+
+/// Decodes one journal row, of this encoding or the one before.
+pub(in crate::store) fn decode(row: &[u8]) -> Result<Row, StoreError> {
+    let corrupt = |error| StoreError::Corrupt(format!("journal row: {error}"));
+    match row.split_first() {
+        Some((&ENCODING, rest)) => postcard::from_bytes(rest).map_err(corrupt),
+        Some((&first_encoding::ENCODING, rest)) => first_encoding::decode(rest)
+            .map(Row::of_deltas)
+            .map_err(corrupt),
+        _ => Err(StoreError::Corrupt(
+            "journal row of unknown encoding".into(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::super::Id;
+    use super::*;
+
+    fn delta(series: SeriesId, values: Values) -> Delta {
+        Delta {
+            series,
+            release: "v2.31".into(),
+            run: Some(Id::new().into()),
+            time_us: 1_700_000_000_000_000,
+            stratum: Stratum::whole(),
+            values,
+            failed: 1,
+            dropped: 2,
+        }
+    }
+
+    #[test]
+    fn a_row_reads_back_as_written() {
+        let (series, other) = (SeriesId(Id::new()), SeriesId(Id::new()));
+        let all = [
+            delta(series, Values::Raw(vec![0, 1, u64::MAX])),
+            delta(other, Values::Exact(1.5)),
+        ];
+        let row = encode(all.iter()).unwrap();
+        assert_eq!(decode(&row).unwrap().deltas(None).unwrap(), all);
+        assert_eq!(
+            decode(&row).unwrap().deltas(Some(other)).unwrap(),
+            all[1..].to_vec()
+        );
+    }
+
+    #[test]
+    fn reports_of_one_origin_share_it() {
+        let series = SeriesId(Id::new());
+        let report = |id: &str, value| Delta {
+            run: None,
+            ..delta(
+                series,
+                Values::Report {
+                    id: ReportId::of(series, id),
+                    sequence: 1,
+                    value,
+                },
+            )
+        };
+        let all = [report("a", 7), report("b", 8)];
+        let row = decode(&encode(all.iter()).unwrap()).unwrap();
+        assert_eq!(row.origins.len(), 1);
+        assert_eq!(row.reports.len(), 2);
+        assert_eq!(row.reports[1].value, 8);
+    }
+
+    #[test]
+    fn what_is_no_row_is_told_apart() {
+        assert!(decode(&[9, 9]).is_err());
+        assert!(decode(&[]).is_err());
+    }
+}

@@ -1,0 +1,356 @@
+//! Page views whose last word may still come. The fold puts their reports aside in blocks, one for each of
+//! [`PARTS`] shares of the series and each stretch of ten minutes; half an hour after a stretch its page views close.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::db::{Tx, args};
+use super::delta::{Origin, Row};
+use super::journal::DAY_US;
+use super::{Id, ProjectId, ReportId, SeriesId, Store, StoreError, Stratum};
+
+mod first_schema;
+mod last_word;
+
+pub(super) use first_schema::take_over;
+pub(super) use last_word::Block;
+use last_word::{BUCKET_US, Closing, Next, OPEN_US, Open, StoredBlock, bucket_of};
+
+/// Shares of the series: a reader of one decodes this part of a project's open page views only, and the fold writes no
+/// more rows than this a round, however many series there are.
+const PARTS: i64 = 64;
+/// What was acknowledged on another instance may need this long to be seen here, microseconds.
+const SLACK_US: i64 = 60_000_000;
+/// Blocks that one statement hands over.
+const BLOCKS: i64 = 500;
+/// Microseconds of an hour.
+const HOUR_US: i64 = 3_600_000_000;
+
+const OPEN_BUCKET: &str = "INSERT INTO open_bucket (project_id, bucket_us) VALUES ($1, $2) ON CONFLICT (project_id, bucket_us) DO NOTHING";
+const PUT_ASIDE: &str = "INSERT INTO open_report (project_id, bucket_us, part, id, reports) VALUES ($1, $2, $3, $4, $5)";
+const OPEN_BLOCKS: &str = "SELECT report.bucket_us, report.id, report.reports FROM open_bucket AS bucket \
+     JOIN open_report AS report ON report.project_id = bucket.project_id AND report.bucket_us = bucket.bucket_us \
+     WHERE bucket.project_id = $1 AND bucket.bucket_us >= $3 AND report.project_id = $1 AND report.part = $2 \
+     AND (report.bucket_us, report.id) > ($3, $4) ORDER BY report.bucket_us, report.id LIMIT $5";
+const DUE_BUCKET: &str = "SELECT bucket_us FROM open_bucket WHERE project_id = $1 AND bucket_us < $2 ORDER BY bucket_us LIMIT 1";
+const DUE_PART: &str =
+    "SELECT part FROM open_report WHERE project_id = $1 AND bucket_us = $2 ORDER BY part LIMIT 1";
+const BLOCKS_OF: &str = "SELECT id, reports FROM open_report WHERE project_id = $1 AND bucket_us = $2 AND part = $3 AND id > $4 \
+     ORDER BY id LIMIT $5";
+const LATER_BUCKETS: &str = "SELECT bucket_us FROM open_bucket WHERE project_id = $1 AND bucket_us > $2 AND bucket_us < $3 \
+     ORDER BY bucket_us LIMIT 100";
+const REMOVE_BLOCKS: &str =
+    "DELETE FROM open_report WHERE project_id = $1 AND bucket_us = $2 AND part = $3";
+const REMOVE_BUCKET: &str = "DELETE FROM open_bucket WHERE project_id = $1 AND bucket_us = $2";
+const CLOSED_HOURS: &str = "SELECT hour_us, id, reports FROM closed_report WHERE project_id = $1 AND hour_us = $2 AND part = $3 \
+     AND id > $4 ORDER BY id LIMIT $5";
+const REMEMBER: &str = "INSERT INTO closed_report (project_id, hour_us, part, id, reports) VALUES ($1, $2, $3, $4, $5)";
+const FORGET: &str = "DELETE FROM closed_report WHERE project_id = $1 AND hour_us < $2";
+const COUNT_LATE: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, 'late_report', $3) \
+     ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
+const DUE_PROJECTS: &str =
+    "SELECT DISTINCT project_id FROM open_bucket WHERE bucket_us < $1 LIMIT 1000";
+
+impl Store {
+    /// Projects with page views that are due to close.
+    pub async fn projects_to_close(&self, now_us: i64) -> Result<Vec<ProjectId>, StoreError> {
+        let rows: Vec<(Vec<u8>,)> = self
+            .db
+            .rows(DUE_PROJECTS, args![due_before(now_us)])
+            .await?;
+        rows.iter()
+            .map(|(id,)| Id::from_row(id).map(ProjectId))
+            .collect()
+    }
+}
+
+/// Buckets that begin before this are over, and half an hour more.
+fn due_before(now_us: i64) -> i64 {
+    now_us - BUCKET_US - OPEN_US - SLACK_US
+}
+
+fn part_of(series: SeriesId) -> i64 {
+    i64::from(series.id().bytes()[0]) % PARTS
+}
+
+/// What one round of the fold puts aside.
+#[derive(Debug, Default)]
+pub(super) struct Aside {
+    blocks: BTreeMap<(i64, i64), Block>,
+}
+
+impl Aside {
+    /// Takes in a journal row's reports.
+    pub(super) fn add(&mut self, row: &Row) -> Result<(), StoreError> {
+        // Of one commit's reports of an origin nearly all fall into one bucket.
+        let mut known: Vec<Option<(i64, u32)>> = vec![None; row.origins.len()];
+        for report in &row.reports {
+            let origin = row.origin(report.origin)?;
+            let bucket_us = bucket_of(report.time_us);
+            let block = self
+                .blocks
+                .entry((bucket_us, part_of(origin.series)))
+                .or_default();
+            let number = match known[report.origin as usize] {
+                Some((bucket, number)) if bucket == bucket_us => number,
+                _ => block.number(origin),
+            };
+            known[report.origin as usize] = Some((bucket_us, number));
+            block.add(Open::heard(number, report));
+        }
+        Ok(())
+    }
+
+    /// Takes in what is known of one page view of an origin.
+    fn add_open(&mut self, origin: &Origin, report: Open) {
+        let key = (bucket_of(report.last_us), part_of(origin.series));
+        let block = self.blocks.entry(key).or_default();
+        let origin = block.number(origin);
+        block.add(Open { origin, ..report });
+    }
+
+    /// Stores what was taken in.
+    pub(super) async fn save(self, tx: &mut Tx, project: &ProjectId) -> Result<(), StoreError> {
+        let buckets: BTreeSet<i64> = self
+            .blocks
+            .keys()
+            .map(|(bucket_us, _)| *bucket_us)
+            .collect();
+        for bucket_us in buckets {
+            tx.execute(OPEN_BUCKET, args![project, bucket_us]).await?;
+        }
+        for ((bucket_us, part), block) in self.blocks {
+            put_aside(tx, project, bucket_us, part, &block).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn put_aside(
+    tx: &mut Tx,
+    project: &ProjectId,
+    bucket_us: i64,
+    part: i64,
+    block: &Block,
+) -> Result<(), StoreError> {
+    let reports = block.encode(bucket_us)?;
+    tx.execute(
+        PUT_ASIDE,
+        args![project, bucket_us, part, &Id::new(), &reports],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The open page views of a series.
+pub(super) async fn open_of(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+) -> Result<Block, StoreError> {
+    let mut open = Block::default();
+    let mut last = (i64::MIN, Id::NIL.bytes().to_vec());
+    loop {
+        let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = tx
+            .rows(
+                OPEN_BLOCKS,
+                args![project, part_of(series), last.0, &last.1, BLOCKS],
+            )
+            .await?;
+        let is_last = (rows.len() as i64) < BLOCKS;
+        for (bucket_us, id, reports) in rows {
+            let stored = StoredBlock::decode(&reports, bucket_us)?;
+            open.add_all(&stored, |origin| origin.series == series)?;
+            last = (bucket_us, id);
+        }
+        if is_last {
+            return Ok(open);
+        }
+    }
+}
+
+/// What closed in one step.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    /// The last words, as samples.
+    pub samples: Vec<super::Delta>,
+    /// How many page views' metrics closed.
+    pub count: usize,
+    /// Whether more are due.
+    pub more: bool,
+}
+
+/// Closes one part of the oldest bucket that is due: the last report of each page view becomes a sample.
+pub(super) async fn close_next(
+    tx: &mut Tx,
+    project: &ProjectId,
+    now_us: i64,
+) -> Result<Closed, StoreError> {
+    let due: Option<(i64,)> = tx
+        .row(DUE_BUCKET, args![project, due_before(now_us)])
+        .await?;
+    let Some((bucket_us,)) = due else {
+        return Ok(Closed::default());
+    };
+    let part: Option<(i64,)> = tx.row(DUE_PART, args![project, bucket_us]).await?;
+    let Some((part,)) = part else {
+        tx.execute(REMOVE_BUCKET, args![project, bucket_us]).await?;
+        // A day later no honest report comes any more.
+        tx.execute(FORGET, args![project, bucket_us - DAY_US - HOUR_US])
+            .await?;
+        return Ok(Closed {
+            more: true,
+            ..Closed::default()
+        });
+    };
+    let mut bucket = Block::default();
+    each_block(tx, project, bucket_us, part, |stored| {
+        bucket.add_all(&stored, |_| true)
+    })
+    .await?;
+    let mut next = Next::default();
+    let until_us = bucket_us + BUCKET_US + OPEN_US + 1;
+    let later: Vec<(i64,)> = tx
+        .rows(LATER_BUCKETS, args![project, bucket_us, until_us])
+        .await?;
+    for (later_us,) in later {
+        each_block(tx, project, later_us, part, |stored| {
+            next.add(&stored);
+            Ok(())
+        })
+        .await?;
+    }
+    let was_closed = closed_before(tx, project, bucket_us, part, &bucket.ids()).await?;
+    let Closing {
+        samples,
+        closed,
+        carried,
+        late,
+    } = last_word::close(bucket, &next, &was_closed);
+    tx.execute(REMOVE_BLOCKS, args![project, bucket_us, part])
+        .await?;
+    for (later_us, block) in carried {
+        put_aside(tx, project, later_us, part, &block).await?;
+    }
+    remember(tx, project, bucket_us, part, &closed).await?;
+    if late > 0 {
+        let day_us = now_us.div_euclid(DAY_US) * DAY_US;
+        tx.execute(COUNT_LATE, args![project, day_us, late as i64])
+            .await?;
+    }
+    Ok(Closed {
+        samples,
+        count: closed.len(),
+        more: true,
+    })
+}
+
+/// Hands over a bucket's blocks of one part.
+async fn each_block(
+    tx: &mut Tx,
+    project: &ProjectId,
+    bucket_us: i64,
+    part: i64,
+    mut take: impl FnMut(StoredBlock) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut last = Id::NIL.bytes().to_vec();
+    loop {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = tx
+            .rows(BLOCKS_OF, args![project, bucket_us, part, &last, BLOCKS])
+            .await?;
+        let is_last = (rows.len() as i64) < BLOCKS;
+        for (id, reports) in rows {
+            take(StoredBlock::decode(&reports, bucket_us)?)?;
+            last = id;
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// Which of some ascending ids closed within the day before a bucket.
+async fn closed_before(
+    tx: &mut Tx,
+    project: &ProjectId,
+    bucket_us: i64,
+    part: i64,
+    ids: &[ReportId],
+) -> Result<Vec<ReportId>, StoreError> {
+    let mut found = Vec::new();
+    let this_hour = bucket_us.div_euclid(HOUR_US);
+    for hour in this_hour - 24..=this_hour {
+        let mut last = Id::NIL.bytes().to_vec();
+        loop {
+            let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = tx
+                .rows(
+                    CLOSED_HOURS,
+                    args![project, hour * HOUR_US, part, &last, BLOCKS],
+                )
+                .await?;
+            let is_last = (rows.len() as i64) < BLOCKS;
+            for (_, id, digests) in rows {
+                common(ids, &digests, &mut found);
+                last = id;
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// The ids that also stand among ascending digests: a walk through both.
+fn common(ids: &[ReportId], digests: &[u8], found: &mut Vec<ReportId>) {
+    let mut ids = ids.iter().peekable();
+    for digest in digests.chunks_exact(8) {
+        while ids.next_if(|id| id.bytes().as_slice() < digest).is_some() {}
+        match ids.peek() {
+            Some(id) if id.bytes().as_slice() == digest => found.push(**id),
+            Some(_) => {}
+            None => return,
+        }
+    }
+}
+
+async fn remember(
+    tx: &mut Tx,
+    project: &ProjectId,
+    bucket_us: i64,
+    part: i64,
+    closed: &[ReportId],
+) -> Result<(), StoreError> {
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let hour_us = bucket_us.div_euclid(HOUR_US) * HOUR_US;
+    let digests: Vec<u8> = closed.iter().flat_map(|id| *id.bytes()).collect();
+    tx.execute(
+        REMEMBER,
+        args![project, hour_us, part, &Id::new(), &digests],
+    )
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_closed_before_are_found_wherever_they_stand() {
+        let id = |byte: u8| ReportId::from([byte; 8]);
+        let digests: Vec<u8> = [1, 3, 5, 9].iter().flat_map(|byte| [*byte; 8]).collect();
+        let mut found = Vec::new();
+        common(
+            &[id(0), id(1), id(4), id(5), id(8), id(9), id(10)],
+            &digests,
+            &mut found,
+        );
+        assert_eq!(found, [id(1), id(5), id(9)]);
+        common(&[], &digests, &mut found);
+        assert_eq!(found.len(), 3);
+    }
+}

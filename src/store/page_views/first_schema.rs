@@ -1,0 +1,91 @@
+//! Page views that a version with the first schema put aside, one row each in the table `pending`.
+
+use super::super::db::{Tx, args};
+use super::last_word::{Open, bucket_of};
+use super::{
+    Aside, Id, Origin, ProjectId, ReportId, SeriesId, StoreError, Stratum, part_of, remember,
+};
+use std::collections::BTreeMap;
+
+/// Rows taken over in one transaction.
+const ROWS: i64 = 5_000;
+
+const PENDING: &str = "SELECT report_id, series_id, release, stratum, value, sequence, first_us, last_us, closed_us FROM pending \
+     WHERE project_id = $1 ORDER BY report_id LIMIT $2";
+const REMOVE: &str = "DELETE FROM pending WHERE project_id = $1 AND report_id <= $2";
+
+type PendingRow = (
+    Vec<u8>,
+    Vec<u8>,
+    String,
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+);
+
+/// Moves what is left of the first schema's page views; whether there was anything.
+pub(in crate::store) async fn take_over(
+    tx: &mut Tx,
+    project: &ProjectId,
+) -> Result<bool, StoreError> {
+    let rows: Vec<PendingRow> = tx.rows(PENDING, args![project, ROWS]).await?;
+    let Some((last, ..)) = rows.last() else {
+        return Ok(false);
+    };
+    let last = last.clone();
+    let mut open = Aside::default();
+    let mut closed: BTreeMap<(i64, i64), Vec<ReportId>> = BTreeMap::new();
+    for (report, series, release, stratum, value, sequence, first_us, last_us, closed_us) in rows {
+        let id = ReportId::first_half(&Id::from_row(&report)?);
+        let series = SeriesId(Id::from_row(&series)?);
+        if closed_us.is_some() {
+            let bucket_us = bucket_of(last_us);
+            closed
+                .entry((bucket_us, part_of(series)))
+                .or_default()
+                .push(id);
+            continue;
+        }
+        let origin = Origin {
+            series,
+            release,
+            run: None,
+            stratum: parse(&stratum)?,
+        };
+        let report = Open {
+            origin: 0,
+            id,
+            sequence: sequence as u64,
+            value: value as u64,
+            first_us,
+            last_us,
+            times: 1,
+        };
+        open.add_open(&origin, report);
+    }
+    open.save(tx, project).await?;
+    for ((bucket_us, part), mut ids) in closed {
+        ids.sort_unstable();
+        remember(tx, project, bucket_us, part, &ids).await?;
+    }
+    tx.execute(REMOVE, args![project, &last]).await?;
+    Ok(true)
+}
+
+fn parse(stratum: &str) -> Result<Stratum, StoreError> {
+    let mut parts = stratum.split('\t');
+    let rate_ppm = parts
+        .next()
+        .and_then(|rate| rate.parse().ok())
+        .ok_or_else(|| StoreError::Corrupt(format!("stratum {stratum:?}")))?;
+    let mut next = || parts.next().unwrap_or_default().to_owned();
+    Ok(Stratum {
+        rate_ppm,
+        device: next(),
+        country: next(),
+        navigation: next(),
+    })
+}
