@@ -97,6 +97,11 @@ impl Record {
         })
     }
 
+    /// How many things it holds.
+    pub fn size(&self) -> usize {
+        self.series.len() + self.runs.len() + self.releases.len()
+    }
+
     /// The position of a release among those of the main branch.
     pub fn rank(&self, release: &str) -> Option<usize> {
         self.rank.get(release).copied()
@@ -121,11 +126,6 @@ impl Record {
             }
         }
         flows
-    }
-
-    /// The record under another configuration that was just put into it: flows and directions are told anew.
-    pub async fn under_its_config(self, store: &Store) -> Result<Record, StoreError> {
-        Record::load(store, &self.project, self.config).await
     }
 
     /// The budgets that a series is held to.

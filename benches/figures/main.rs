@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench figures` prints a table: each row with what was measured, what must hold and what is aimed at.
 //! Ratios are medians over rounds in which the service and its ceiling take turns, so that a busy minute of the machine
-//! weighs on both; processor times are those of the server's process. `-- --quick` measures fewer, shorter rounds.
+//! weighs on both; processor times are those of the server's process. `-- --quick` measures fewer, shorter rounds, and
+//! names of groups (`beacons`, `batches`, `series`, `reads`, `windows`, `detection`) measure those alone.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -29,6 +30,16 @@ pub(crate) struct Effort {
     pub(crate) turn: Duration,
 }
 
+/// What is measured, in the table's order.
+const GROUPS: [(&str, fn(&mut Table, Effort)); 6] = [
+    ("beacons", writes::beacons),
+    ("batches", writes::batches),
+    ("series", writes::many_series),
+    ("reads", reads::year),
+    ("windows", |table, _| reads::windows(table)),
+    ("detection", |table, _| reads::detection(table)),
+];
+
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments
@@ -48,13 +59,17 @@ fn main() -> std::io::Result<()> {
             turn: Duration::from_secs(4),
         }
     };
+    let chosen: Vec<&String> = arguments
+        .iter()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     let mut table = Table::begin();
-    writes::beacons(&mut table, effort);
-    writes::batches(&mut table, effort);
-    writes::many_series(&mut table, effort);
-    reads::year(&mut table, effort);
-    reads::windows(&mut table);
-    reads::detection(&mut table);
+    for (name, measure) in GROUPS {
+        if chosen.is_empty() || chosen.iter().any(|chosen| *chosen == name) {
+            measure(&mut table, effort);
+        }
+    }
     table.end();
     Ok(())
 }

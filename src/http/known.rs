@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::error::Result;
 use crate::clock::now_us;
 use crate::config::Config;
-use crate::store::{ProjectId, SeriesId, Store};
+use crate::record::Record;
+use crate::store::{ProjectId, RecordVersion, SeriesId, Store};
 
 /// Series and releases remembered before the memory is emptied and filled anew: some 100 bytes each.
 const SERIES: usize = 500_000;
@@ -17,6 +18,8 @@ const SERIES: usize = 500_000;
 const AGE: Duration = Duration::from_secs(1);
 /// Keys and projects remembered before the memory is emptied: whoever guesses keys fills no memory.
 const LOOKED_UP: usize = 10_000;
+/// Series, runs and releases of remembered records, some 500 bytes each; beyond them the memory is filled anew.
+const RECORD_ENTRIES: usize = 100_000;
 /// No key is as long as this; what is longer is not looked up, nor remembered.
 const KEY_BYTES: usize = 256;
 
@@ -28,6 +31,7 @@ pub struct Known {
     configs: Lately<ProjectId, (i64, Arc<Config>)>,
     flows: Lately<ProjectId, Arc<HashSet<String>>>,
     keys: Lately<String, Option<ProjectId>>,
+    records: Mutex<HashMap<ProjectId, (RecordVersion, Arc<Record>)>>,
 }
 
 impl Known {
@@ -96,6 +100,30 @@ impl Known {
             Ok(Arc::new(undeclared.collect()))
         };
         self.flows.get(project, look).await
+    }
+
+    /// A project's record in the state that the database has now: the one remembered, or what `read` finds.
+    pub async fn record(
+        &self,
+        store: &Store,
+        project: &ProjectId,
+        read: impl AsyncFnOnce() -> Result<Record>,
+    ) -> Result<Arc<Record>> {
+        let now = store.record_version(project).await?;
+        if let Some((version, record)) = locked(&self.records).get(project)
+            && *version == now
+        {
+            return Ok(record.clone());
+        }
+        let record = Arc::new(read().await?);
+        let mut records = locked(&self.records);
+        records.remove(project);
+        let held: usize = records.values().map(|(_, record)| record.size()).sum();
+        if held + record.size() > RECORD_ENTRIES {
+            records.clear();
+        }
+        records.insert(*project, (now, record.clone()));
+        Ok(record)
     }
 
     /// The project of a beacon key, if it is one.

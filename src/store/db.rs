@@ -350,6 +350,16 @@ const SQLITE_MIGRATIONS: Migrations = &[
         "page views in blocks",
         include_str!("../../migrations/sqlite/0002_page_views_in_blocks.sql"),
     ),
+    (
+        3,
+        "windows told in one",
+        include_str!("../../migrations/sqlite/0003_windows_told_in_one.sql"),
+    ),
+    (
+        4,
+        "record versions",
+        include_str!("../../migrations/sqlite/0004_record_versions.sql"),
+    ),
 ];
 const POSTGRES_MIGRATIONS: Migrations = &[
     (
@@ -361,6 +371,16 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         2,
         "page views in blocks",
         include_str!("../../migrations/postgres/0002_page_views_in_blocks.sql"),
+    ),
+    (
+        3,
+        "windows told in one",
+        include_str!("../../migrations/postgres/0003_windows_told_in_one.sql"),
+    ),
+    (
+        4,
+        "record versions",
+        include_str!("../../migrations/postgres/0004_record_versions.sql"),
     ),
 ];
 

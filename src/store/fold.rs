@@ -100,6 +100,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
         runs::set_excluded(&mut tx, project, run, reason.map(|_| now_us), reason).await?;
+        super::record_versions::bump(&mut tx, project, now_us).await?;
         let excluded = runs::excluded(&mut tx, project).await?;
         windows::rebuild_releases_of(&mut tx, project, run, &found.release, &excluded, now_us)
             .await?;

@@ -244,6 +244,10 @@ async fn describe(tx: &mut Tx, submission: &Submission) -> Result<(), StoreError
         received_us,
         ..
     } = submission;
+    if !submission.new_series.is_empty() || submission.run.is_some() || submission.release.is_some()
+    {
+        super::record_versions::bump(tx, project, *received_us).await?;
+    }
     for series in &submission.new_series {
         super::series::insert(tx, project, series, *received_us).await?;
     }

@@ -3,6 +3,7 @@
 mod body;
 mod read;
 mod rows;
+mod told;
 
 use super::journal::DAY_US;
 use super::{Delta, Id, RunRef, SeriesId, StoreError};

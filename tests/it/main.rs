@@ -12,6 +12,7 @@ mod fixtures;
 mod ground;
 mod ingest;
 mod notifier;
+mod page_views;
 mod process;
 mod security;
 mod tidy;

@@ -6,12 +6,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{record, rfc3339};
+use super::rfc3339;
 use crate::clock::now_us;
 use crate::config::{Config, difference};
 use crate::http::error::{Error, Result};
 use crate::http::ingest::parse_time;
 use crate::http::{App, auth};
+use crate::record::Record;
 use crate::store::{DeclaredEpoch, Id};
 
 /// Whether to apply, or only to say what would change.
@@ -52,9 +53,8 @@ pub async fn apply(
         .as_ref()
         .map(|policy| Config::parse(&policy.toml))
         .transpose()?;
-    let mut record = record(&app, caller.project()).await?;
-    record.config = std::sync::Arc::new(new.clone());
-    let record = record.under_its_config(&app.store).await?;
+    let config = std::sync::Arc::new(new.clone());
+    let record = Record::load(&app.store, caller.project(), config).await?;
     refuse_uncarried(&record)?;
     let changes: Vec<String> = difference(old.as_ref(), &new)
         .into_iter()

@@ -61,9 +61,10 @@ impl PageQuery {
     }
 }
 
-/// A project's record, read afresh.
-pub async fn record(app: &App, project: &ProjectId) -> Result<Record> {
-    Ok(record_of(&app.store, project).await?)
+/// A project's record as it stands.
+pub async fn record(app: &App, project: &ProjectId) -> Result<Arc<Record>> {
+    let read = async || Ok(record_of(&app.store, project).await?);
+    app.known.record(&app.store, project, read).await
 }
 
 /// A project's record under the configuration in force.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
@@ -24,7 +26,7 @@ pub struct Visit {
     /// Who reads.
     pub caller: Caller,
     /// The project as it stands.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// Its findings, newest first.
     pub findings: Vec<Finding>,
     /// Now.

@@ -86,7 +86,10 @@ mod raw {
 
 impl Row {
     /// The deltas among them, whole again; those of one series where one is asked for.
-    pub(in crate::store) fn deltas(&mut self, of: Option<SeriesId>) -> Result<Vec<Delta>, StoreError> {
+    pub(in crate::store) fn deltas(
+        &mut self,
+        of: Option<SeriesId>,
+    ) -> Result<Vec<Delta>, StoreError> {
         let mut deltas = Vec::new();
         for part in std::mem::take(&mut self.parts) {
             let origin = self.origin(part.origin)?;

@@ -122,7 +122,11 @@ impl Block {
     }
 
     /// Takes in one series' reports of a journal row.
-    pub(in crate::store) fn add_row(&mut self, row: &Row, series: SeriesId) -> Result<(), StoreError> {
+    pub(in crate::store) fn add_row(
+        &mut self,
+        row: &Row,
+        series: SeriesId,
+    ) -> Result<(), StoreError> {
         let mut numbers: Vec<Option<u32>> = Vec::with_capacity(row.origins.len());
         for origin in &row.origins {
             let number = (origin.series == series).then(|| self.number(origin));

@@ -7,7 +7,7 @@ use super::super::journal::each_unfolded;
 use super::super::page_views;
 use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError};
 use super::rows::{
-    BODIES, BODIES_AT, HEADS, ONE, STARTS_A_QUERY, WINDOW_LIMIT, WindowRow, columns, decode,
+    BODIES, BODIES_AT, HEADS, Head, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, head, whole,
 };
 use super::{Span, Window, WindowKey, keys_of};
 
@@ -30,16 +30,18 @@ impl Store {
         };
         // One snapshot for windows and tail: a fold that commits in between must neither hide nor double anything.
         let mut tx = self.db.snapshot().await?;
-        let rows: Vec<WindowRow> = tx
-            .rows(
-                if with_bodies { BODIES } else { HEADS },
-                args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT],
-            )
-            .await?;
-        let mut windows = rows
-            .into_iter()
-            .map(|row| decode(series, row).map(|window| (window.key.clone(), window)))
-            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        let wanted = args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT];
+        let mut windows: BTreeMap<WindowKey, Window> = BTreeMap::new();
+        let mut add = |window: Window| windows.insert(window.key.clone(), window);
+        if with_bodies {
+            for row in tx.rows::<Whole>(BODIES, wanted).await? {
+                add(whole(series, kind, row)?);
+            }
+        } else {
+            for row in tx.rows::<Head>(HEADS, wanted).await? {
+                add(head(series, kind, row)?);
+            }
+        }
         add_unfolded(&mut tx, project, series, &mut windows, |key| {
             let (its_kind, start_us, _) = columns(&key.span);
             its_kind == kind && (from_us..to_us).contains(&start_us)
@@ -70,9 +72,9 @@ impl Store {
                 .iter()
                 .chain(std::iter::repeat(&chunk[chunk.len() - 1]));
             values.extend(padded.take(STARTS_A_QUERY).map(|start| Arg::from(*start)));
-            let rows: Vec<WindowRow> = tx.rows(BODIES_AT.as_str(), &values).await?;
+            let rows: Vec<Whole> = tx.rows(BODIES_AT.as_str(), &values).await?;
             for row in rows {
-                let window = decode(series, row)?;
+                let window = whole(series, kind, row)?;
                 windows.insert(window.key.clone(), window);
             }
         }
@@ -135,17 +137,17 @@ async fn add_unfolded(
     for (key, deltas) in touched {
         let mut window = match windows.remove(&key) {
             Some(window) if window.body.is_some() => window,
-            Some(head) => {
+            Some(known) => {
                 let (kind, start_us, run) = columns(&key.span);
-                let row: Option<WindowRow> = tx
+                let row: Option<Whole> = tx
                     .row(
                         ONE,
                         args![project, series.id(), kind, start_us, &key.release, &run],
                     )
                     .await?;
-                row.map(|row| decode(series, row))
+                row.map(|row| whole(series, kind, row))
                     .transpose()?
-                    .unwrap_or(head)
+                    .unwrap_or(known)
             }
             None => Window::new(key.clone()),
         };

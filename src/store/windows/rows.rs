@@ -3,58 +3,15 @@
 use std::sync::LazyLock;
 
 use super::super::db::{Tx, args};
-use super::super::{Id, ProjectId, SeriesId, StoreError};
-use super::{HOURS_KEPT_US, Span, Statistic, Window, WindowBody, WindowKey};
-use crate::stats::Interval;
+use super::super::{Id, ProjectId, SeriesId, StoreError, record_versions};
+use super::{HOURS_KEPT_US, Span, Window, WindowBody, WindowKey, told};
 
-pub(super) struct WindowRow {
-    kind: i64,
-    start_us: i64,
-    release: String,
-    run: Vec<u8>,
-    first_us: i64,
-    last_us: i64,
-    count: i64,
-    failed: i64,
-    dropped: i64,
-    headline: Option<f64>,
-    statistics: [Option<f64>; 9],
-    body: Option<Vec<u8>>,
-}
+/// Start, release, run, what is told of it.
+pub(super) type Head = (i64, String, Vec<u8>, String);
+/// The same with the contents.
+pub(super) type Whole = (i64, String, Vec<u8>, String, Vec<u8>);
 
-impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for WindowRow
-where
-    usize: sqlx::ColumnIndex<R>,
-    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    Vec<u8>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    Option<f64>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    Option<Vec<u8>>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let mut statistics = [None; 9];
-        for (column, statistic) in (10..).zip(&mut statistics) {
-            *statistic = row.try_get(column)?;
-        }
-        Ok(WindowRow {
-            kind: row.try_get(0)?,
-            start_us: row.try_get(1)?,
-            release: row.try_get(2)?,
-            run: row.try_get(3)?,
-            first_us: row.try_get(4)?,
-            last_us: row.try_get(5)?,
-            count: row.try_get(6)?,
-            failed: row.try_get(7)?,
-            dropped: row.try_get(8)?,
-            headline: row.try_get(9)?,
-            statistics,
-            body: row.try_get(19)?,
-        })
-    }
-}
-
-pub(super) const BODIES: &str = "SELECT kind, start_us, release, run_id, first_us, last_us, count, failed, dropped, headline, \
-     p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, body FROM series_window \
+pub(super) const BODIES: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
      ORDER BY start_us, release, run_id LIMIT $6";
 /// Moments that one query asks for.
@@ -64,32 +21,24 @@ pub(super) static BODIES_AT: LazyLock<String> = LazyLock::new(|| {
         .map(|at| format!("${}", at + 4))
         .collect();
     format!(
-        "SELECT kind, start_us, release, run_id, first_us, last_us, count, failed, dropped, headline, \
-         p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, body FROM series_window \
+        "SELECT start_us, release, run_id, told, body FROM series_window \
          WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us IN ({}) LIMIT 20000",
         places.join(", ")
     )
 });
-pub(super) const HEADS: &str = "SELECT kind, start_us, release, run_id, first_us, last_us, count, failed, dropped, headline, \
-     p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, CAST(NULL AS BYTEA) \
-     FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
+pub(super) const HEADS: &str = "SELECT start_us, release, run_id, told FROM series_window \
+     WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
      ORDER BY start_us, release, run_id LIMIT $6";
-pub(super) const ONE: &str = "SELECT kind, start_us, release, run_id, first_us, last_us, count, failed, dropped, headline, \
-     p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, body FROM series_window \
+pub(super) const ONE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 AND release = $5 AND run_id = $6";
-const UPSERT: &str = "INSERT INTO series_window (project_id, series_id, kind, start_us, release, run_id, first_us, last_us, \
-     count, failed, dropped, headline, p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, body) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
-     ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO UPDATE SET first_us = excluded.first_us, \
-     last_us = excluded.last_us, count = excluded.count, failed = excluded.failed, dropped = excluded.dropped, \
-     headline = excluded.headline, p50 = excluded.p50, p50_lower = excluded.p50_lower, p50_upper = excluded.p50_upper, \
-     p75 = excluded.p75, p75_lower = excluded.p75_lower, p75_upper = excluded.p75_upper, p99 = excluded.p99, \
-     p99_lower = excluded.p99_lower, p99_upper = excluded.p99_upper, body = excluded.body";
+const UPSERT: &str = "INSERT INTO series_window (project_id, series_id, kind, start_us, release, run_id, told, body) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+     ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO UPDATE SET told = excluded.told, \
+     body = excluded.body";
 const DROP_OLD_HOURS: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = 4 AND start_us < $3";
 const DROP_ONE: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 \
      AND release = $5 AND run_id = $6";
-const RUN_WINDOWS_OF_RELEASE: &str = "SELECT kind, start_us, release, run_id, first_us, last_us, count, failed, dropped, \
-     headline, p50, p50_lower, p50_upper, p75, p75_lower, p75_upper, p99, p99_lower, p99_upper, body FROM series_window \
+const RUN_WINDOWS_OF_RELEASE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = 1 AND start_us = 0 AND release = $3 LIMIT $4";
 const SERIES_OF_RUN: &str = "SELECT series_id FROM series_window WHERE project_id = $1 AND run_id = $2 AND kind = 1 LIMIT $3";
 const MARK: &str = "INSERT INTO series_state (project_id, series_id, changed, judged, changed_us) VALUES ($1, $2, 1, 0, $3) \
@@ -110,40 +59,31 @@ pub(super) fn columns(span: &Span) -> (i64, i64, Id) {
     }
 }
 
-pub(super) fn decode(series: SeriesId, row: WindowRow) -> Result<Window, StoreError> {
-    let span = match row.kind {
-        1 => Span::Run(Id::from_row(&row.run)?),
+/// A window of a kind as its row has it, with its contents.
+pub(super) fn whole(series: SeriesId, kind: i64, row: Whole) -> Result<Window, StoreError> {
+    let (start_us, release, run, told, body) = row;
+    Ok(Window {
+        body: Some(WindowBody::decode(&body)?),
+        ..head(series, kind, (start_us, release, run, told))?
+    })
+}
+
+/// A window of a kind as its row has it, without its contents.
+pub(super) fn head(series: SeriesId, kind: i64, row: Head) -> Result<Window, StoreError> {
+    let (start_us, release, run, told) = row;
+    let span = match kind {
+        1 => Span::Run(Id::from_row(&run)?),
         2 => Span::Release,
-        3 => Span::Day(row.start_us),
-        4 => Span::Hour(row.start_us),
+        3 => Span::Day(start_us),
+        4 => Span::Hour(start_us),
         kind => return Err(StoreError::Corrupt(format!("window of kind {kind}"))),
     };
-    let statistic = |at: usize| match row.statistics[at..at + 3] {
-        [Some(value), Some(lower), Some(upper)] => Some(Interval {
-            value,
-            lower,
-            upper,
-        }),
-        _ => None,
+    let key = WindowKey {
+        series,
+        span,
+        release,
     };
-    Ok(Window {
-        key: WindowKey {
-            series,
-            span,
-            release: row.release,
-        },
-        first_us: row.first_us,
-        last_us: row.last_us,
-        count: row.count as u64,
-        failed: row.failed as u64,
-        dropped: row.dropped as u64,
-        headline: row.headline,
-        p50: statistic(0),
-        p75: statistic(3),
-        p99: statistic(6),
-        provisional: false,
-        body: row.body.as_deref().map(WindowBody::decode).transpose()?,
-    })
+    told::read(key, &told).ok_or_else(|| StoreError::Corrupt(format!("window told as {told:?}")))
 }
 
 /// One window with its body, inside a transaction.
@@ -153,13 +93,13 @@ pub(in crate::store) async fn load(
     key: &WindowKey,
 ) -> Result<Option<Window>, StoreError> {
     let (kind, start_us, run) = columns(&key.span);
-    let row: Option<WindowRow> = tx
+    let row: Option<Whole> = tx
         .row(
             ONE,
             args![project, key.series.id(), kind, start_us, &key.release, &run],
         )
         .await?;
-    row.map(|row| decode(key.series, row)).transpose()
+    row.map(|row| whole(key.series, kind, row)).transpose()
 }
 
 /// Writes a settled window.
@@ -170,7 +110,6 @@ pub(in crate::store) async fn save(
 ) -> Result<(), StoreError> {
     let (kind, start_us, run) = columns(&window.key.span);
     let body = window.body.clone().unwrap_or_default().encode()?;
-    let part = |statistic: &Statistic, of: fn(&Interval) -> f64| statistic.as_ref().map(of);
     tx.execute(
         UPSERT,
         args![
@@ -180,21 +119,7 @@ pub(in crate::store) async fn save(
             start_us,
             &window.key.release,
             &run,
-            window.first_us,
-            window.last_us,
-            window.count as i64,
-            window.failed as i64,
-            window.dropped as i64,
-            window.headline,
-            part(&window.p50, |i| i.value),
-            part(&window.p50, |i| i.lower),
-            part(&window.p50, |i| i.upper),
-            part(&window.p75, |i| i.value),
-            part(&window.p75, |i| i.lower),
-            part(&window.p75, |i| i.upper),
-            part(&window.p99, |i| i.value),
-            part(&window.p99, |i| i.lower),
-            part(&window.p99, |i| i.upper),
+            &told::write(window),
             &body,
         ],
     )
@@ -219,14 +144,14 @@ pub(in crate::store) async fn mark(
     Ok(())
 }
 
-/// Notes that everything is to be judged again.
+/// Notes that the project's record changes and everything is to be judged again.
 pub(in crate::store) async fn mark_all(
     tx: &mut Tx,
     project: &ProjectId,
     now_us: i64,
 ) -> Result<(), StoreError> {
     tx.execute(MARK_ALL, args![project, now_us]).await?;
-    Ok(())
+    record_versions::bump(tx, project, now_us).await
 }
 
 /// Rebuilds the release windows that a run takes part in, leaving out excluded runs.
@@ -243,7 +168,7 @@ pub(in crate::store) async fn rebuild_releases_of(
         .await?;
     for (id,) in series {
         let series = SeriesId(Id::from_row(&id)?);
-        let rows: Vec<WindowRow> = tx
+        let rows: Vec<Whole> = tx
             .rows(
                 RUN_WINDOWS_OF_RELEASE,
                 args![project, series.id(), release, WINDOW_LIMIT],
@@ -257,7 +182,7 @@ pub(in crate::store) async fn rebuild_releases_of(
         let mut whole = Window::new(key.clone());
         let mut runs = 0;
         for row in rows {
-            let window = decode(series, row)?;
+            let window = self::whole(series, 1, row)?;
             let kept = match window.key.span {
                 Span::Run(run) => !excluded.contains(&run),
                 _ => false,
