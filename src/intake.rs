@@ -1,12 +1,15 @@
 //! From a collected report to what the journal takes: identities settled, units converted, once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use collectors::report::{Beacon, Context, Observation, Payload, Report, Source};
 use collectors::units::{self, Dimension};
 use collectors::{AtRest, at_rest};
 
-use crate::store::{Delta, Id, Release, ReportId, Run, Series, SeriesId, Stratum, Summary, Values};
+use crate::store::{
+    Delta, Id, Origin, Release, ReportId, Run, Series, SeriesId, Stratum, Summary, Values,
+};
 
 /// The testbed of senders that name none.
 pub const DEFAULT_TESTBED: &str = "default";
@@ -131,11 +134,13 @@ pub fn intake(report: &Report, sender: &Sender) -> Result<Intake, IntakeError> {
             taken.series.len() - 1
         });
         taken.deltas.push(Delta {
-            series: id,
-            release: name.clone(),
-            run: run_id.map(Into::into),
+            origin: Arc::new(Origin {
+                series: id,
+                release: name.clone(),
+                run: run_id.map(Into::into),
+                stratum: stratum_of(observation.beacon.as_ref()),
+            }),
             time_us: observation.time_us.unwrap_or(time_us),
-            stratum: stratum_of(observation.beacon.as_ref()),
             values,
             failed: observation.failed,
             dropped: dropped + observation.dropped,
@@ -254,7 +259,7 @@ fn values_of(
         AtRest::Scalar(value) => match &observation.beacon {
             Some(beacon) if !beacon.id.is_empty() => {
                 let report = Values::Report {
-                    id: ReportId::of(id, &format!("{} {}", beacon.id, observation.metric)),
+                    id: ReportId::of(id, &beacon.id, &observation.metric),
                     sequence: beacon.sequence,
                     value,
                 };

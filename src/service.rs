@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::http::{App, Counters, Settings, known::Known, router};
+use crate::http::{App, Settings, router};
 use crate::store::{Id, Store};
 use crate::writer::Writer;
 use crate::{detector, folder, notifier};
@@ -62,13 +62,7 @@ impl Service {
                 stopped,
             )),
         ];
-        let app = App {
-            store,
-            writer,
-            known: Arc::new(Known::default()),
-            settings: Arc::new(settings),
-            counters: Arc::new(Counters::default()),
-        };
+        let app = App::new(store, writer, settings);
         Service { app, stop, tasks }
     }
 
@@ -82,12 +76,12 @@ impl Service {
         listener: TcpListener,
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let counters = self.app.counters.clone();
+        let app = self.app.clone();
         let (deadline, expired) = tokio::sync::oneshot::channel::<()>();
         let graceful = async move {
             ended.await;
-            counters.begin_draining();
-            drop(deadline);
+            app.counters.begin_draining();
+            drop((app, deadline));
         };
         let make = router(self.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(listener, make).with_graceful_shutdown(graceful);

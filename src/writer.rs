@@ -36,7 +36,7 @@ pub enum WriteError {
 /// A handle to the process's one writer; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<(Submission, oneshot::Sender<Answer>)>,
+    queue: mpsc::Sender<(Box<Submission>, oneshot::Sender<Answer>)>,
 }
 
 impl Writer {
@@ -58,7 +58,7 @@ impl Writer {
     pub async fn submit(&self, submission: Submission) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.queue
-            .try_send((submission, answer))
+            .try_send((Box::new(submission), answer))
             .map_err(|_| WriteError::Busy)?;
         answered.await.unwrap_or(Err(WriteError::Busy))
     }
@@ -71,7 +71,7 @@ impl Writer {
 
 async fn run(
     store: Store,
-    mut submissions: mpsc::Receiver<(Submission, oneshot::Sender<Answer>)>,
+    mut submissions: mpsc::Receiver<(Box<Submission>, oneshot::Sender<Answer>)>,
     after_commit: impl Fn() + Send,
 ) {
     let mut set_aside = 0;
@@ -101,7 +101,7 @@ async fn run(
     }
 }
 
-async fn commit(store: &Store, group: Vec<Submission>) -> Vec<Answer> {
+async fn commit(store: &Store, group: Vec<Box<Submission>>) -> Vec<Answer> {
     match attempt(store, &group).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(error) if error.is_transient() => {
@@ -132,7 +132,7 @@ fn refusal(error: &StoreError) -> WriteError {
     }
 }
 
-async fn attempt(store: &Store, group: &[Submission]) -> Result<Vec<Committed>, StoreError> {
+async fn attempt(store: &Store, group: &[Box<Submission>]) -> Result<Vec<Committed>, StoreError> {
     let mut attempt = 1;
     loop {
         match store.commit(group).await {

@@ -284,7 +284,7 @@ fn refuse_old_field_data(
 ) -> Result<()> {
     let old = deltas
         .iter()
-        .any(|delta| delta.run.is_none() && delta.time_us < received_us - FIELD_PAST_US);
+        .any(|delta| delta.origin.run.is_none() && delta.time_us < received_us - FIELD_PAST_US);
     if old && scope != Scope::Admin {
         return Err(Error::new(
             StatusCode::UNPROCESSABLE_ENTITY,

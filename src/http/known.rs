@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::Result;
+use super::rum::Place;
 use crate::clock::now_us;
 use crate::config::Config;
 use crate::record::Record;
@@ -20,6 +21,8 @@ const AGE: Duration = Duration::from_secs(1);
 const LOOKED_UP: usize = 10_000;
 /// Series, runs and releases of remembered records, some 500 bytes each; beyond them the memory is filled anew.
 const RECORD_ENTRIES: usize = 100_000;
+/// Places of beacons remembered before the memory is emptied and filled anew: some 500 bytes each.
+const PLACES: usize = 50_000;
 /// No key is as long as this; what is longer is not looked up, nor remembered.
 const KEY_BYTES: usize = 256;
 
@@ -32,6 +35,14 @@ pub struct Known {
     flows: Lately<ProjectId, Arc<HashSet<String>>>,
     keys: Lately<String, Option<ProjectId>>,
     records: Mutex<HashMap<ProjectId, (RecordVersion, Arc<Record>)>>,
+    places: Mutex<HashMap<ProjectId, Places>>,
+}
+
+/// Where beacons of a project belong, by what decides it, under one configuration.
+#[derive(Debug)]
+struct Places {
+    config: Arc<Config>,
+    by_word: HashMap<String, Arc<Place>>,
 }
 
 impl Known {
@@ -124,6 +135,44 @@ impl Known {
         }
         records.insert(*project, (now, record.clone()));
         Ok(record)
+    }
+
+    /// Where a beacon with this word belongs, if that is known under this configuration.
+    pub fn place(
+        &self,
+        project: &ProjectId,
+        config: &Arc<Config>,
+        word: &str,
+    ) -> Option<Arc<Place>> {
+        let places = locked(&self.places);
+        let of_project = places.get(project)?;
+        if !Arc::ptr_eq(&of_project.config, config) {
+            return None;
+        }
+        of_project.by_word.get(word).cloned()
+    }
+
+    /// Remembers where a beacon belongs.
+    pub fn remember_place(
+        &self,
+        project: &ProjectId,
+        config: &Arc<Config>,
+        word: String,
+        place: Arc<Place>,
+    ) {
+        let mut places = locked(&self.places);
+        if places.values().map(|of| of.by_word.len()).sum::<usize>() >= PLACES {
+            places.clear();
+        }
+        let of_project = places.entry(*project).or_insert_with(|| Places {
+            config: config.clone(),
+            by_word: HashMap::new(),
+        });
+        if !Arc::ptr_eq(&of_project.config, config) {
+            of_project.config = config.clone();
+            of_project.by_word.clear();
+        }
+        of_project.by_word.insert(word, place);
     }
 
     /// The project of a beacon key, if it is one.

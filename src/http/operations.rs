@@ -26,6 +26,22 @@ impl Counters {
     }
 }
 
+impl Counters {
+    /// One more answer of a status' class.
+    fn answered(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.requests[class].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more answer to a beacon.
+    pub fn answered_beacon(&self, status: StatusCode) {
+        self.answered(status);
+        if status.is_success() {
+            self.beacons.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Whether the process answers at all.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = String)))]
 pub async fn healthz() -> &'static str {
@@ -86,23 +102,17 @@ pub async fn metrics(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-/// Counts every answer by its class, and beacons and uploads that were taken.
+/// Counts every answer by its class, and uploads that were taken.
 pub async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
-    let route = request
+    let is_upload = request
         .extensions()
         .get::<MatchedPath>()
-        .map(|path| path.as_str().to_owned())
-        .unwrap_or_default();
+        .map(MatchedPath::as_str)
+        .is_some_and(|route| route.ends_with("/results") || route.ends_with("/samples"));
     let response = next.run(request).await;
-    let status = response.status();
-    let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
-    app.counters.requests[class].fetch_add(1, Ordering::Relaxed);
-    if status.is_success() {
-        if route.starts_with("/rum/") {
-            app.counters.beacons.fetch_add(1, Ordering::Relaxed);
-        } else if route.ends_with("/results") || route.ends_with("/samples") {
-            app.counters.uploads.fetch_add(1, Ordering::Relaxed);
-        }
+    app.counters.answered(response.status());
+    if is_upload && response.status().is_success() {
+        app.counters.uploads.fetch_add(1, Ordering::Relaxed);
     }
     response
 }

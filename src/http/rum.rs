@@ -1,204 +1,283 @@
 //! Beacons in. Always 204: nobody reads the answer, and a page must not suffer from ours. What is deliberately not
 //! stored is counted by reason; only what could not be committed is answered with 503.
+//!
+//! Beacons come by the thousand, so this route has no layers of its own and settles what the reports of a flow, metric,
+//! release and class have in common only once ([`Place`]).
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
+use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use collectors::Format;
 use collectors::report::{Basis, Context, Direction, Observation, Payload, Report, Scalar, Source};
+use collectors::units::{self, Unit};
 use collectors::web_vitals::{BeaconReport, parse_beacon};
 use http_body_util::{BodyExt, Limited};
 
-use super::App;
 use super::error::{Error, Result};
+use super::{App, BODY_DEADLINE, Settings};
 use crate::clock::now_us;
 use crate::config::Config;
 use crate::intake::{Sender, intake};
-use crate::store::{Committed, Submission};
+use crate::store::{Committed, Delta, Origin, ProjectId, ReportId, Submission, Values};
 
 /// Largest beacon (ingest.md §5); browsers keep about as much in flight.
 const BEACON_BYTES: usize = 64 << 10;
 /// The flow of beacons whose own is not declared, once the project's limit of undeclared flows is reached.
 const OTHER: &str = "other";
 
+/// What the reports of one flow, metric, release and class have in common, settled once.
+#[derive(Debug)]
+pub struct Place {
+    origin: Arc<Origin>,
+    unit: Unit,
+}
+
 /// Takes a beacon; the key names the project and is public.
 #[utoipa::path(post, path = "/rum/{key}", tag = "ingest", params(("key" = String, Path)),
     request_body(content = String, content_type = "text/plain"),
     responses((status = 204, description = "stored, or deliberately dropped"), (status = 503, description = "could not be committed; send it again")))]
-pub async fn beacon(
-    State(app): State<App>,
-    Path(key): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let answer = match take(&app, &key, query.as_deref().unwrap_or(""), &headers, body).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+pub async fn beacon(State(app): State<App>, request: Request) -> Response {
+    let mut answer = match take(&app, request).await {
         Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => error.into_response(),
-        Err(error) => {
-            tracing::debug!(code = error.code, "beacon dropped");
-            StatusCode::NO_CONTENT.into_response()
+        taken => {
+            if let Err(error) = taken {
+                tracing::debug!(code = error.code, "beacon dropped");
+            }
+            let mut answer = StatusCode::NO_CONTENT.into_response();
+            answer.headers_mut().clone_from(&app.beacon_headers);
+            answer
         }
     };
-    open_to_pages(answer, &headers)
+    if answer.status() != StatusCode::NO_CONTENT {
+        answer.headers_mut().extend(app.beacon_headers.clone());
+    }
+    app.counters.answered_beacon(answer.status());
+    answer
 }
 
 /// Answers the preflight that a JSON content type causes.
 #[utoipa::path(options, path = "/rum/{key}", tag = "ingest", params(("key" = String, Path)),
     responses((status = 204)))]
-pub async fn preflight(headers: HeaderMap) -> Response {
-    open_to_pages(StatusCode::NO_CONTENT.into_response(), &headers)
-}
-
-/// Lets any page send; no credentials are taken and no answer carries anything, so there is nothing to protect here.
-fn open_to_pages(mut answer: Response, headers: &HeaderMap) -> Response {
-    let out = answer.headers_mut();
-    let set: [(HeaderName, &'static str); 4] = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+pub async fn preflight(State(app): State<App>) -> Response {
+    let mut headers = app.beacon_headers.clone();
+    let set: [(HeaderName, &'static str); 3] = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
-    if headers.contains_key(header::ORIGIN) {
-        for (name, value) in set {
-            out.insert(name, HeaderValue::from_static(value));
-        }
-    }
-    answer
+    headers.extend(set.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    app.counters.answered_beacon(StatusCode::NO_CONTENT);
+    (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-async fn take(app: &App, key: &str, query: &str, headers: &HeaderMap, body: Body) -> Result<()> {
+/// The headers of every answer to a beacon. Any page may send: no credentials are taken and no answer carries anything.
+pub(super) fn headers(settings: &Settings) -> HeaderMap {
+    let anyone = (
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    super::protective(settings)
+        .into_iter()
+        .chain([anyone])
+        .collect()
+}
+
+async fn take(app: &App, request: Request) -> Result<()> {
     let received_us = now_us();
+    let (parts, body) = request.into_parts();
+    let key = parts.uri.path().trim_start_matches("/rum/");
     let project = app
         .known
         .rum_key(&app.store, key)
         .await?
         .ok_or_else(Error::not_found)?;
-    let bytes = Limited::new(body, BEACON_BYTES)
-        .collect()
+    let deadline = app.settings.body_deadline.unwrap_or(BODY_DEADLINE);
+    let bytes = tokio::time::timeout(deadline, Limited::new(body, BEACON_BYTES).collect())
         .await
-        .map_err(|_| Error::invalid("the beacon is too large or was cut short"))?
+        .ok()
+        .and_then(std::result::Result::ok)
+        .ok_or_else(|| Error::invalid("the beacon is too large, too slow or was cut short"))?
         .to_bytes();
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: HeaderName| {
+        let value = parts.headers.get(name);
+        value.and_then(|value| value.to_str().ok())
+    };
     let parsed = parse_beacon(
         &bytes,
         text(header::CONTENT_TYPE),
-        query,
+        parts.uri.query().unwrap_or_default(),
         text(header::REFERER),
     );
     let config = app.known.config(&app.store, &project).await?;
-    let mut dropped: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut by_release: BTreeMap<Option<String>, Vec<BeaconReport>> = BTreeMap::new();
+    let mut submission = plain(project, received_us);
+    let mut strangers = Vec::new();
     match parsed {
         Ok(batch) => {
             for (reason, count) in batch.rejected {
-                *dropped.entry(reason.name()).or_default() += u64::from(count);
+                submission.dropped.push((reason.name(), u64::from(count)));
             }
             for report in batch.reports {
                 if report.beacon.navigation.as_deref() == Some("prerender") {
-                    *dropped.entry("prerender").or_default() += 1;
-                } else {
-                    by_release
-                        .entry(report.release.clone())
-                        .or_default()
-                        .push(report);
+                    submission.dropped.push(("prerender", 1));
+                    continue;
+                }
+                let word = word_of(&report);
+                let place = app.known.place(&project, &config, &word);
+                match place.and_then(|place| delta_of(&place, &report, received_us)) {
+                    Some(delta) => submission.deltas.push(delta),
+                    None => strangers.push((word, report)),
                 }
             }
         }
-        Err(error) => *dropped.entry(error.kind.name()).or_default() += 1,
+        Err(error) => submission.dropped.push((error.kind.name(), 1)),
     }
-    let mut groups: Vec<_> = by_release.into_iter().collect();
-    if groups.is_empty() {
-        groups.push((None, Vec::new()));
+    if !submission.deltas.is_empty() || !submission.dropped.is_empty() {
+        app.writer.submit(submission).await?;
     }
-    let mut dropped = Some(dropped);
-    for (release, reports) in groups {
-        let flows = app
-            .known
-            .undeclared_flows(&app.store, &project, &config)
-            .await?;
-        let report = report_of(release, reports, &config, &flows);
-        let sender = Sender {
-            main_branch: config.project.main_branch.clone(),
-            received_us,
-            ..Sender::default()
-        };
-        let taken = intake(&report, &sender)?;
-        let ids: Vec<_> = taken.series.iter().map(crate::store::Series::id).collect();
-        let unseen = app.known.unseen(&project, ids.iter().copied());
-        let release = taken
-            .release
-            .filter(|release| !app.known.knows_release(&project, &release.name));
-        let new_release = release.as_ref().map(|release| release.name.clone());
-        let submission = Submission {
-            project,
-            entry: None,
-            new_series: taken
-                .series
-                .into_iter()
-                .filter(|series| unseen.contains(&series.id()))
-                .collect(),
-            run: None,
-            release,
-            deltas: taken.deltas,
-            dropped: dropped
-                .take()
-                .unwrap_or_default()
-                .into_iter()
-                .chain(taken.dropped)
-                .collect(),
-            received_us,
-        };
-        if let Committed::Stored = app.writer.submit(submission).await? {
-            if !unseen.is_empty() {
-                app.known.remember(&project, unseen.into_iter());
-            }
-            if let Some(release) = new_release {
-                app.known.remember_release(&project, release);
-            }
+    for (word, report) in strangers {
+        settle(app, &project, &config, received_us, word, report).await?;
+    }
+    Ok(())
+}
+
+fn plain(project: ProjectId, received_us: i64) -> Submission {
+    Submission {
+        project,
+        entry: None,
+        new_series: Vec::new(),
+        run: None,
+        release: None,
+        deltas: Vec::new(),
+        dropped: Vec::new(),
+        received_us,
+    }
+}
+
+/// What a report's place depends on, as one text.
+fn word_of(report: &BeaconReport) -> String {
+    let beacon = &report.beacon;
+    let mut word = String::with_capacity(128);
+    word.push_str(&report.name);
+    for part in [
+        &report.flow,
+        &report.release,
+        &beacon.device,
+        &beacon.navigation,
+    ] {
+        word.push('\n');
+        if let Some(part) = part {
+            word.push('+');
+            word.push_str(part);
+        }
+    }
+    // Writing to a string can't fail.
+    let _ = write!(word, "\n{}", beacon.sampling_ppm);
+    word
+}
+
+/// A report at a known place; none where its value has no place at rest.
+fn delta_of(place: &Place, report: &BeaconReport, time_us: i64) -> Option<Delta> {
+    let origin = place.origin.clone();
+    let value = place.unit.to_base(report.value).ok()?;
+    let values = Values::Report {
+        id: ReportId::of(origin.series, &report.beacon.id, &report.name),
+        sequence: report.beacon.sequence,
+        value,
+    };
+    Some(Delta {
+        origin,
+        time_us,
+        values,
+        failed: 0,
+        dropped: 0,
+    })
+}
+
+/// Takes a report whose place is not known yet, and remembers the place.
+async fn settle(
+    app: &App,
+    project: &ProjectId,
+    config: &Arc<Config>,
+    received_us: i64,
+    word: String,
+    report: BeaconReport,
+) -> Result<()> {
+    let flows = app
+        .known
+        .undeclared_flows(&app.store, project, config)
+        .await?;
+    let unit = units::unit(report.unit, &report.name, Source::Rum);
+    let report = report_of(report, config, &flows);
+    let sender = Sender {
+        main_branch: config.project.main_branch.clone(),
+        received_us,
+        ..Sender::default()
+    };
+    let taken = intake(&report, &sender)?;
+    let origin = taken.deltas.first().map(|delta| delta.origin.clone());
+    let ids: Vec<_> = taken.series.iter().map(crate::store::Series::id).collect();
+    let unseen = app.known.unseen(project, ids.iter().copied());
+    let release = taken
+        .release
+        .filter(|release| !app.known.knows_release(project, &release.name));
+    let new_release = release.as_ref().map(|release| release.name.clone());
+    let submission = Submission {
+        new_series: taken
+            .series
+            .into_iter()
+            .filter(|series| unseen.contains(&series.id()))
+            .collect(),
+        release,
+        deltas: taken.deltas,
+        dropped: taken.dropped.into_iter().collect(),
+        ..plain(*project, received_us)
+    };
+    if let Committed::Stored = app.writer.submit(submission).await? {
+        if !unseen.is_empty() {
+            app.known.remember(project, unseen.into_iter());
+        }
+        if let Some(release) = new_release {
+            app.known.remember_release(project, release);
+        }
+        if let Some(origin) = origin {
+            let place = Arc::new(Place { origin, unit });
+            app.known.remember_place(project, config, word, place);
         }
     }
     Ok(())
 }
 
-fn report_of(
-    release: Option<String>,
-    reports: Vec<BeaconReport>,
-    config: &Config,
-    flows: &HashSet<String>,
-) -> Report {
-    let observations = reports
-        .into_iter()
-        .map(|report| Observation {
-            flow: admitted(report.flow, config, flows),
-            shown_as: None,
-            metric: report.name,
-            unit: report.unit.to_owned(),
-            direction: Direction::Lower,
-            basis: Basis::Op,
-            labels: BTreeMap::new(),
-            payload: Payload::Scalar(Scalar {
-                value: report.value,
-            }),
-            failed: 0,
-            dropped: 0,
-            quality: Vec::new(),
-            beacon: Some(report.beacon),
-            extra: serde_json::Map::new(),
-            time_us: None,
-        })
-        .collect();
+fn report_of(report: BeaconReport, config: &Config, flows: &HashSet<String>) -> Report {
+    let observation = Observation {
+        flow: admitted(report.flow, config, flows),
+        shown_as: None,
+        metric: report.name,
+        unit: report.unit.to_owned(),
+        direction: Direction::Lower,
+        basis: Basis::Op,
+        labels: BTreeMap::new(),
+        payload: Payload::Scalar(Scalar {
+            value: report.value,
+        }),
+        failed: 0,
+        dropped: 0,
+        quality: Vec::new(),
+        beacon: Some(report.beacon),
+        extra: serde_json::Map::new(),
+        time_us: None,
+    };
     Report {
         format: Format::LongwatchBeacon,
         context: Context {
             source: Some(Source::Rum),
-            release,
+            release: report.release,
             ..Context::default()
         },
-        observations,
+        observations: vec![observation],
         skipped: Vec::new(),
         skipped_more: 0,
         warnings: Vec::new(),

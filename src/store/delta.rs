@@ -1,27 +1,25 @@
 //! What the journal holds: deltas as raw values or sparse pairs in base units, never a dense histogram.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{Id, SeriesId};
 
 mod first_encoding;
 mod row;
 
-pub(super) use row::{Origin, Report, Row, decode, encode};
+pub use row::Origin;
+pub(super) use row::{Report, Row, decode, encode};
 
 /// One series' new measurements from one upload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delta {
-    /// The series.
-    pub series: SeriesId,
-    /// Release that was measured; empty when nobody said (field data of unlabelled pages).
-    pub release: String,
-    /// The run for `bench`, `load` and `lab`; `None` for the field, whose unit is the UTC day.
-    pub run: Option<RunRef>,
+    /// What was measured where.
+    pub origin: Arc<Origin>,
     /// When it was measured, microseconds since the epoch in UTC.
     pub time_us: i64,
-    /// Sampling rate and mix class.
-    pub stratum: Stratum,
     /// The measurements, in base units.
     pub values: Values,
     /// Failed operations among them.
@@ -75,9 +73,22 @@ pub enum Values {
 pub struct ReportId([u8; 8]);
 
 impl ReportId {
-    /// The digest of a sender's id.
-    pub fn of(series: SeriesId, id: &str) -> ReportId {
-        ReportId::first_half(&Id::of(&[&series.to_string(), id]))
+    /// The digest of a sender's id for a metric.
+    pub fn of(series: SeriesId, id: &str, metric: &str) -> ReportId {
+        // `Id::of(&[&series.to_string(), &format!("{id} {metric}")])` without the texts: every beacon comes by here.
+        let mut hex = [0; 32];
+        let name = uuid::Uuid::from_bytes(*series.id().bytes());
+        let name = name.simple().encode_lower(&mut hex).as_bytes();
+        let mut hash = Sha256::new();
+        hash.update(32_u64.to_be_bytes());
+        hash.update(name);
+        hash.update((id.len() as u64 + 1 + metric.len() as u64).to_be_bytes());
+        hash.update(id);
+        hash.update(b" ");
+        hash.update(metric);
+        let mut half = [0; 8];
+        half.copy_from_slice(&hash.finalize()[..8]);
+        ReportId(half)
     }
 
     /// From the longer digest that the first schema kept.
@@ -144,5 +155,20 @@ impl Stratum {
             country: "other".into(),
             navigation: "other".into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reports_digest_is_that_of_series_id_and_metric() {
+        let series = SeriesId(Id::new());
+        let whole = Id::of(&[&series.to_string(), "v5-1 LCP"]);
+        assert_eq!(
+            ReportId::of(series, "v5-1", "LCP"),
+            ReportId::first_half(&whole)
+        );
     }
 }

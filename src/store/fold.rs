@@ -130,7 +130,7 @@ fn by_window<'a>(
 ) -> BTreeMap<WindowKey, Vec<&'a Delta>> {
     let mut windows: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
     for delta in deltas {
-        let out = matches!(delta.run, Some(RunRef(run)) if excluded.contains(&Id(run)));
+        let out = matches!(delta.origin.run, Some(RunRef(run)) if excluded.contains(&Id(run)));
         for key in windows::keys_of(delta, now_us) {
             // An excluded run keeps its own window, so that it can be restored.
             if !(out && key.span == Span::Release) {

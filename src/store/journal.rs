@@ -94,7 +94,7 @@ pub(super) const KEY_MEMORY_US: i64 = 35 * DAY_US;
 impl Store {
     /// Makes a group of submissions durable in one transaction, in order. A key seen twice inside the group is answered
     /// from the first.
-    pub async fn commit(&self, group: &[Submission]) -> Result<Vec<Committed>, StoreError> {
+    pub async fn commit(&self, group: &[Box<Submission>]) -> Result<Vec<Committed>, StoreError> {
         if let Some(project) = only_measurements(group) {
             let encoded = delta::encode(group.iter().flat_map(|one| &one.deltas))?;
             let received_us = group[0].received_us;
@@ -148,9 +148,9 @@ impl Store {
 }
 
 /// The project of a group that is all one project's measurements of what is known already: mostly beacons.
-fn only_measurements(group: &[Submission]) -> Option<&ProjectId> {
+fn only_measurements(group: &[Box<Submission>]) -> Option<&ProjectId> {
     let first = &group.first()?.project;
-    let plain = |one: &Submission| {
+    let plain = |one: &Box<Submission>| {
         one.project == *first
             && one.entry.is_none()
             && one.new_series.is_empty()

@@ -26,7 +26,7 @@ mod verdicts;
 mod windows;
 
 pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
-pub use delta::{Delta, ReportId, RunRef, Stratum, Summary, Values};
+pub use delta::{Delta, Origin, ReportId, RunRef, Stratum, Summary, Values};
 pub use epochs::DeclaredEpoch;
 pub use findings::{Finding, FindingChange, FindingEvent, FindingState};
 pub use fold::Folded;

@@ -2,6 +2,7 @@
 //! [`PARTS`] shares of the series and each stretch of ten minutes; half an hour after a stretch its page views close.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::db::{Tx, args};
 use super::delta::{Origin, Row};
@@ -101,7 +102,7 @@ impl Aside {
     }
 
     /// Takes in what is known of one page view of an origin.
-    fn add_open(&mut self, origin: &Origin, report: Open) {
+    fn add_open(&mut self, origin: &Arc<Origin>, report: Open) {
         let key = (bucket_of(report.last_us), part_of(origin.series));
         let block = self.blocks.entry(key).or_default();
         let origin = block.number(origin);

@@ -91,7 +91,7 @@ impl Window {
     /// Adds a delta; the statistics are stale until [`Window::settle`].
     pub(super) fn add(&mut self, delta: &Delta) -> Result<(), StoreError> {
         let body = self.body.get_or_insert_default();
-        self.count += body.add(&delta.stratum, &delta.values)?;
+        self.count += body.add(&delta.origin.stratum, &delta.values)?;
         self.failed += delta.failed;
         self.dropped += delta.dropped;
         self.first_us = self.first_us.min(delta.time_us);
@@ -134,11 +134,11 @@ impl Window {
 /// The windows that a delta belongs to.
 pub(super) fn keys_of(delta: &Delta, now_us: i64) -> Vec<WindowKey> {
     let key = |span| WindowKey {
-        series: delta.series,
+        series: delta.origin.series,
         span,
-        release: delta.release.clone(),
+        release: delta.origin.release.clone(),
     };
-    match delta.run {
+    match delta.origin.run {
         Some(RunRef(run)) => vec![key(Span::Run(Id(run))), key(Span::Release)],
         None => {
             let day = delta.time_us.div_euclid(DAY_US) * DAY_US;
@@ -160,16 +160,20 @@ pub(super) const HOURS_KEPT_US: i64 = 8 * DAY_US;
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::{Stratum, Values};
+    use std::sync::Arc;
+
+    use super::super::{Origin, Stratum, Values};
     use super::*;
 
     fn delta(values: Values) -> Delta {
         Delta {
-            series: SeriesId(Id::NIL),
-            release: "v1".into(),
-            run: None,
+            origin: Arc::new(Origin {
+                series: SeriesId(Id::NIL),
+                release: "v1".into(),
+                run: None,
+                stratum: Stratum::whole(),
+            }),
             time_us: 5 * DAY_US + 3 * HOUR_US + 1,
-            stratum: Stratum::whole(),
             values,
             failed: 0,
             dropped: 0,

@@ -1,11 +1,12 @@
 //! Page views from their first report to their last word, at times of the test's own choosing, on both engines.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use collectors::report::{Basis, Direction, Source};
 use longwatch::store::{
-    Delta, Id, ProjectId, ReportId, Series, SeriesId, Span, Store, Stratum, Submission, Values,
-    Window,
+    Delta, Id, Origin, ProjectId, ReportId, Series, SeriesId, Span, Store, Stratum, Submission,
+    Values, Window,
 };
 use sqlx::Executor;
 
@@ -54,13 +55,15 @@ impl Shop {
     async fn heard(&self, view: &str, sequence: u64, value: u64, minute: i64) {
         let time_us = NOON_US + minute * MINUTE_US;
         let delta = Delta {
-            series: self.id(),
-            release: "v1".into(),
-            run: None,
+            origin: Arc::new(Origin {
+                series: self.id(),
+                release: "v1".into(),
+                run: None,
+                stratum: Stratum::whole(),
+            }),
             time_us,
-            stratum: Stratum::whole(),
             values: Values::Report {
-                id: ReportId::of(self.id(), view),
+                id: ReportId::of(self.id(), view, "LCP"),
                 sequence,
                 value,
             },
@@ -77,7 +80,7 @@ impl Shop {
             dropped: Vec::new(),
             received_us: time_us,
         };
-        self.store.commit(&[submission]).await.unwrap();
+        self.store.commit(&[Box::new(submission)]).await.unwrap();
     }
 
     /// Folds everything that is due so many minutes after noon.
@@ -178,7 +181,7 @@ async fn page_views_that_the_first_schema_put_aside_are_taken_over() {
         let shop = Shop::open(database).await;
         // What a version with the first schema left: one page view open, one closed.
         for (view, value, closed_us) in [("open", 900, "NULL"), ("closed", 400, "1")] {
-            let digest = Id::of(&[&shop.id().to_string(), view]);
+            let digest = Id::of(&[&shop.id().to_string(), &format!("{view} LCP")]);
             let hex = |id: &Id| id.to_string();
             let bytes = |id: &Id| match shop.database.engine {
                 "SQLite" => format!("X'{}'", hex(id)),

@@ -17,7 +17,11 @@ const PLAUSIBLE_SHIFT: f64 = 100.0;
 const ALL_PPM: u32 = 1_000_000;
 
 /// What may be taken of a beacon's items; `query` and `referer` name the page where the body does not.
-pub(super) fn batch(items: Vec<Item>, query: &str, referer: Option<&str>) -> BeaconBatch {
+pub(super) fn batch<'a>(
+    items: Vec<Item<'a>>,
+    query: &'a str,
+    referer: Option<&'a str>,
+) -> BeaconBatch {
     let mut around = Item::default();
     for (key, value) in super::body::form_fields(query) {
         if matches!(&*key, "flow" | "f" | "release" | "r") {
@@ -39,11 +43,10 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn item(&mut self, mut item: Item, around: &Item) {
-        let or = |own: Option<Cow<'_, str>>, outer: &Option<Cow<'_, str>>| {
+    fn item<'a>(&mut self, mut item: Item<'a>, around: &Item<'a>) {
+        fn or<'a>(own: Option<Cow<'a, str>>, outer: &Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
             own.or_else(|| outer.clone())
-                .map(|t| Cow::Owned(t.into_owned()))
-        };
+        }
         let (name, value, id) = (item.name.take(), item.value, item.id.take());
         let (own, within) = (item.own.take(), std::mem::take(&mut item.within));
         // A metric without a page of its own has the page around it.
@@ -82,8 +85,15 @@ impl Gathered {
         match taken(report, page, marks_allowed) {
             Err(reason) => *self.batch.rejected.entry(reason).or_default() += 1,
             Ok(report) => {
-                let key = (report.beacon.id.clone(), report.name.clone());
-                let at = *self.at.entry(key).or_insert(self.batch.reports.len());
+                // Most beacons hold one report: only from the second on it matters which were there.
+                if self.batch.reports.len() == 1 && self.at.is_empty() {
+                    self.at
+                        .extend(self.batch.reports.first().map(|r| (key_of(r), 0)));
+                }
+                let at = match self.batch.reports.len() {
+                    0 => 0,
+                    next => *self.at.entry(key_of(&report)).or_insert(next),
+                };
                 match self.batch.reports.get_mut(at) {
                     Some(earlier) => *earlier = report,
                     None => self.batch.reports.push(report),
@@ -91,6 +101,10 @@ impl Gathered {
             }
         }
     }
+}
+
+fn key_of(report: &BeaconReport) -> (String, String) {
+    (report.beacon.id.clone(), report.name.clone())
 }
 
 fn taken(report: OwnReport, page: &Item, marks_allowed: bool) -> Result<BeaconReport, Rejection> {

@@ -1,9 +1,11 @@
 //! Journal rows as the first schema's versions wrote them; a database that was not folded to the end holds some.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
-use super::super::SeriesId;
-use super::{Delta, ReportId, RunRef, Stratum, Summary, Values};
+use super::super::{Id, SeriesId};
+use super::{Delta, Origin, ReportId, RunRef, Stratum, Summary, Values};
 
 /// First byte of such a row.
 pub(super) const ENCODING: u8 = 1;
@@ -58,17 +60,19 @@ impl From<FirstDelta> for Delta {
                 sequence,
                 value,
             } => Values::Report {
-                id: ReportId::of(first.series, &id),
+                id: ReportId::first_half(&Id::of(&[&first.series.to_string(), &id])),
                 sequence,
                 value,
             },
         };
         Delta {
-            series: first.series,
-            release: first.release,
-            run: first.run,
+            origin: Arc::new(Origin {
+                series: first.series,
+                release: first.release,
+                run: first.run,
+                stratum: first.stratum,
+            }),
             time_us: first.time_us,
-            stratum: first.stratum,
             values,
             failed: first.failed,
             dropped: first.dropped,
@@ -79,7 +83,6 @@ impl From<FirstDelta> for Delta {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::super::Id;
     use super::*;
 
     #[test]
@@ -102,7 +105,7 @@ mod tests {
         let mut row = vec![ENCODING];
         row.extend(postcard::to_allocvec(&vec![first]).unwrap());
         let row = super::super::decode(&row).unwrap();
-        assert_eq!(row.reports[0].id, ReportId::of(series, "v5-1 LCP"));
+        assert_eq!(row.reports[0].id, ReportId::of(series, "v5-1", "LCP"));
         assert_eq!(row.reports[0].value, 1_180);
         assert_eq!(row.origins[0].release, "v1");
     }

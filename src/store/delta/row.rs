@@ -1,7 +1,7 @@
 //! One journal row: what was measured where stands once, and the measurements name it by number.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,30 +11,24 @@ use super::{Delta, ReportId, RunRef, Stratum, Values, first_encoding};
 /// First byte of a journal row, so that a later encoding can be told from this one.
 const ENCODING: u8 = 2;
 
-/// What measurements of one commit have in common.
+/// What was measured where.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(in crate::store) struct Origin {
+pub struct Origin {
+    /// The series.
     #[serde(with = "raw")]
     pub series: SeriesId,
+    /// Release that was measured; empty when nobody said (field data of unlabelled pages).
     pub release: String,
+    /// The run for `bench`, `load` and `lab`; `None` for the field, whose unit is the UTC day.
     pub run: Option<RunRef>,
+    /// Sampling rate and mix class.
     pub stratum: Stratum,
 }
 
-/// [`Origin`] as it is written, without taking anything over.
-#[derive(PartialEq, Eq, Hash, Serialize)]
-struct OriginRef<'a> {
-    #[serde(with = "raw")]
-    series: SeriesId,
-    release: &'a str,
-    run: Option<RunRef>,
-    stratum: &'a Stratum,
-}
-
 /// A journal row.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::store) struct Row {
-    pub origins: Vec<Origin>,
+    pub origins: Vec<Arc<Origin>>,
     pub reports: Vec<Report>,
     parts: Vec<Part>,
 }
@@ -95,11 +89,8 @@ impl Row {
             let origin = self.origin(part.origin)?;
             if of.is_none_or(|series| series == origin.series) {
                 deltas.push(Delta {
-                    series: origin.series,
-                    release: origin.release.clone(),
-                    run: origin.run,
+                    origin: origin.clone(),
                     time_us: part.time_us,
-                    stratum: origin.stratum.clone(),
                     values: part.values,
                     failed: part.failed,
                     dropped: part.dropped,
@@ -110,7 +101,7 @@ impl Row {
     }
 
     /// What a measurement's number stands for.
-    pub(in crate::store) fn origin(&self, number: u32) -> Result<&Origin, StoreError> {
+    pub(in crate::store) fn origin(&self, number: u32) -> Result<&Arc<Origin>, StoreError> {
         self.origins
             .get(number as usize)
             .ok_or_else(|| StoreError::Corrupt(format!("journal row: no origin {number}")))
@@ -120,14 +111,8 @@ impl Row {
     pub(super) fn of_deltas(deltas: Vec<Delta>) -> Row {
         let mut row = Row::default();
         for delta in deltas {
-            let origin = Origin {
-                series: delta.series,
-                release: delta.release,
-                run: delta.run,
-                stratum: delta.stratum,
-            };
             let number = row.origins.len() as u32;
-            row.origins.push(origin);
+            row.origins.push(delta.origin);
             match delta.values {
                 Values::Report {
                     id,
@@ -157,18 +142,18 @@ impl Row {
 pub(in crate::store) fn encode<'a>(
     deltas: impl Iterator<Item = &'a Delta>,
 ) -> Result<Vec<u8>, StoreError> {
-    let mut numbers: HashMap<OriginRef<'_>, u32> = HashMap::new();
+    let mut origins: Vec<&Origin> = Vec::new();
+    let mut numbers: HashMap<&Origin, u32> = HashMap::new();
+    // Beacons of one place share its origin, which spares comparing them.
+    let mut shared: HashMap<*const Origin, u32> = HashMap::new();
     let (mut reports, mut parts) = (Vec::new(), Vec::new());
     for delta in deltas {
-        let next = numbers.len() as u32;
-        let origin = *numbers
-            .entry(OriginRef {
-                series: delta.series,
-                release: &delta.release,
-                run: delta.run,
-                stratum: &delta.stratum,
+        let origin = *shared.entry(Arc::as_ptr(&delta.origin)).or_insert_with(|| {
+            *numbers.entry(&delta.origin).or_insert_with(|| {
+                origins.push(&delta.origin);
+                origins.len() as u32 - 1
             })
-            .or_insert(next);
+        });
         match &delta.values {
             Values::Report {
                 id,
@@ -190,12 +175,6 @@ pub(in crate::store) fn encode<'a>(
             }),
         }
     }
-    let mut origins: Vec<(u32, OriginRef<'_>)> = numbers
-        .into_iter()
-        .map(|(origin, number)| (number, origin))
-        .collect();
-    origins.sort_unstable_by_key(|(number, _)| *number);
-    let origins: Vec<OriginRef<'_>> = origins.into_iter().map(|(_, origin)| origin).collect();
     postcard::to_extend(&(origins, reports, parts), vec![ENCODING])
         .map_err(|error| StoreError::Corrupt(format!("journal row: {error}")))
 }
@@ -204,7 +183,15 @@ pub(in crate::store) fn encode<'a>(
 pub(in crate::store) fn decode(row: &[u8]) -> Result<Row, StoreError> {
     let corrupt = |error| StoreError::Corrupt(format!("journal row: {error}"));
     match row.split_first() {
-        Some((&ENCODING, rest)) => postcard::from_bytes(rest).map_err(corrupt),
+        Some((&ENCODING, rest)) => {
+            let (origins, reports, parts): (Vec<Origin>, _, _) =
+                postcard::from_bytes(rest).map_err(corrupt)?;
+            Ok(Row {
+                origins: origins.into_iter().map(Arc::new).collect(),
+                reports,
+                parts,
+            })
+        }
         Some((&first_encoding::ENCODING, rest)) => first_encoding::decode(rest)
             .map(Row::of_deltas)
             .map_err(corrupt),
@@ -222,11 +209,13 @@ mod tests {
 
     fn delta(series: SeriesId, values: Values) -> Delta {
         Delta {
-            series,
-            release: "v2.31".into(),
-            run: Some(Id::new().into()),
+            origin: Arc::new(Origin {
+                series,
+                release: "v2.31".into(),
+                run: None,
+                stratum: Stratum::whole(),
+            }),
             time_us: 1_700_000_000_000_000,
-            stratum: Stratum::whole(),
             values,
             failed: 1,
             dropped: 2,
@@ -251,12 +240,11 @@ mod tests {
     #[test]
     fn reports_of_one_origin_share_it() {
         let series = SeriesId(Id::new());
-        let report = |id: &str, value| Delta {
-            run: None,
-            ..delta(
+        let report = |id: &str, value| {
+            delta(
                 series,
                 Values::Report {
-                    id: ReportId::of(series, id),
+                    id: ReportId::of(series, id, "LCP"),
                     sequence: 1,
                     value,
                 },

@@ -1,11 +1,13 @@
 //! Page views that a version with the first schema put aside, one row each in the table `pending`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::super::db::{Tx, args};
 use super::last_word::{Open, bucket_of};
 use super::{
     Aside, Id, Origin, ProjectId, ReportId, SeriesId, StoreError, Stratum, part_of, remember,
 };
-use std::collections::BTreeMap;
 
 /// Rows taken over in one transaction.
 const ROWS: i64 = 5_000;
@@ -49,12 +51,12 @@ pub(in crate::store) async fn take_over(
                 .push(id);
             continue;
         }
-        let origin = Origin {
+        let origin = Arc::new(Origin {
             series,
             release,
             run: None,
             stratum: parse(&stratum)?,
-        };
+        });
         let report = Open {
             origin: 0,
             id,

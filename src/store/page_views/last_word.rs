@@ -2,8 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use super::super::delta::{Origin, Report, Row};
 use super::super::{Delta, ReportId, SeriesId, StoreError, Values};
@@ -65,21 +64,18 @@ pub(super) fn bucket_of(time_us: i64) -> i64 {
 /// Reports with what they belong to.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Block {
-    origins: Vec<Origin>,
-    numbers: HashMap<Origin, u32>,
+    origins: Vec<Arc<Origin>>,
+    numbers: HashMap<Arc<Origin>, u32>,
     reports: HashMap<ReportId, Open>,
 }
 
-/// A block as it lies on disk, times relative to its bucket's start.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    origins: Vec<Origin>,
-    reports: Vec<(u32, ReportId, u64, u64, i64, u64, u32)>,
-}
+/// A report as it lies on disk: origin, id, sequence, value, first moment from its bucket's start, how long it was heard
+/// of, how often.
+type StoredReport = (u32, ReportId, u64, u64, i64, u64, u32);
 
 impl Block {
     /// The number of an origin in this block.
-    pub(in crate::store) fn number(&mut self, origin: &Origin) -> u32 {
+    pub(in crate::store) fn number(&mut self, origin: &Arc<Origin>) -> u32 {
         if let Some(number) = self.numbers.get(origin) {
             return *number;
         }
@@ -144,7 +140,7 @@ impl Block {
         let mut reports: Vec<&Open> = self.reports.values().collect();
         // By id: the same reports make the same bytes.
         reports.sort_unstable_by_key(|report| report.id);
-        let reports = reports
+        let reports: Vec<StoredReport> = reports
             .into_iter()
             .map(|report| {
                 (
@@ -158,11 +154,8 @@ impl Block {
                 )
             })
             .collect();
-        let stored = Stored {
-            origins: self.origins.clone(),
-            reports,
-        };
-        postcard::to_allocvec(&stored)
+        let origins: Vec<&Origin> = self.origins.iter().map(Arc::as_ref).collect();
+        postcard::to_allocvec(&(origins, reports))
             .map_err(|error| StoreError::Corrupt(format!("page views: {error}")))
     }
 
@@ -182,16 +175,15 @@ impl Block {
 /// Reports of one round of the fold as they were stored.
 #[derive(Debug, PartialEq)]
 pub(in crate::store) struct StoredBlock {
-    origins: Vec<Origin>,
+    origins: Vec<Arc<Origin>>,
     reports: Vec<Open>,
 }
 
 impl StoredBlock {
     pub(in crate::store) fn decode(row: &[u8], bucket_us: i64) -> Result<StoredBlock, StoreError> {
-        let stored: Stored = postcard::from_bytes(row)
+        let (origins, reports): (Vec<Origin>, Vec<StoredReport>) = postcard::from_bytes(row)
             .map_err(|error| StoreError::Corrupt(format!("page views: {error}")))?;
-        let reports = stored
-            .reports
+        let reports = reports
             .into_iter()
             .map(|(origin, id, sequence, value, first, length, times)| {
                 let first_us = bucket_us.saturating_add(first);
@@ -207,7 +199,7 @@ impl StoredBlock {
             })
             .collect();
         Ok(StoredBlock {
-            origins: stored.origins,
+            origins: origins.into_iter().map(Arc::new).collect(),
             reports,
         })
     }
@@ -267,7 +259,7 @@ pub(super) fn close(bucket: Block, next: &Next, was_closed: &[ReportId]) -> Clos
 }
 
 /// One delta for all samples of an origin in an hour, and one for the first of them, so that both moments are kept.
-fn samples<'a>(origins: &[Origin], reports: impl Iterator<Item = &'a Open>) -> Vec<Delta> {
+fn samples<'a>(origins: &[Arc<Origin>], reports: impl Iterator<Item = &'a Open>) -> Vec<Delta> {
     let mut by_hour: BTreeMap<(u32, i64), Vec<&Open>> = BTreeMap::new();
     for report in reports {
         let hour = report.first_us.div_euclid(HOUR_US);
@@ -286,11 +278,8 @@ fn samples<'a>(origins: &[Origin], reports: impl Iterator<Item = &'a Open>) -> V
         for reports in [first, rest] {
             let Some(last) = reports.last() else { continue };
             deltas.push(Delta {
-                series: origin.series,
-                release: origin.release.clone(),
-                run: origin.run,
+                origin: origin.clone(),
                 time_us: last.first_us,
-                stratum: origin.stratum.clone(),
                 values: Values::Raw(reports.iter().map(|report| report.value).collect()),
                 failed: 0,
                 dropped: 0,
@@ -310,13 +299,13 @@ mod tests {
 
     const MINUTE_US: i64 = 60_000_000;
 
-    fn origin(release: &str) -> Origin {
-        Origin {
+    fn origin(release: &str) -> Arc<Origin> {
+        Arc::new(Origin {
             series: SeriesId(Id::of(&["series"])),
             release: release.into(),
             run: None,
             stratum: Stratum::whole(),
-        }
+        })
     }
 
     fn report(id: u8, sequence: u64, value: u64, minute: i64) -> Open {
@@ -416,7 +405,7 @@ mod tests {
             ..report(1, 1, 900, 5)
         });
         let deltas = both.deltas();
-        assert_eq!(deltas[0].release, "v1");
+        assert_eq!(deltas[0].origin.release, "v1");
         assert_eq!(values(&deltas), [700]);
         assert_eq!(deltas[0].time_us, 5 * MINUTE_US);
     }
