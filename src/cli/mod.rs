@@ -4,6 +4,7 @@
 //! `commands!`.
 
 mod apply;
+mod backup;
 mod ci;
 mod client;
 mod connection;
@@ -18,6 +19,7 @@ mod output;
 mod parse;
 mod push;
 mod release;
+mod restore;
 mod retry;
 mod serve;
 mod token;
@@ -52,6 +54,7 @@ macro_rules! commands {
 
 commands! {
     Apply => apply,
+    Backup => backup,
     Demo => demo,
     Detect => detect,
     Gate => gate,
@@ -59,6 +62,7 @@ commands! {
     Parse => parse,
     Push => push,
     Release => release,
+    Restore => restore,
     Serve => serve,
     Token => token,
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod access;
+mod backup;
 mod db;
 mod delta;
 mod epochs;
@@ -24,6 +25,7 @@ mod verdicts;
 mod windows;
 
 pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
+pub use backup::{BackupError, Contents, back_up, restore};
 pub use delta::{Delta, RunRef, Stratum, Summary, Values};
 pub use epochs::DeclaredEpoch;
 pub use findings::{Finding, FindingChange, FindingEvent, FindingState};

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alert;
+mod backup;
 mod cli_gate;
 mod cli_parse;
 mod cli_push;
