@@ -11,6 +11,7 @@ mod connection;
 mod demo;
 mod detect;
 mod exit;
+mod export;
 mod failure;
 mod gate;
 mod migrate;
@@ -57,6 +58,7 @@ commands! {
     Backup => backup,
     Demo => demo,
     Detect => detect,
+    Export => export,
     Gate => gate,
     Migrate => migrate,
     Parse => parse,

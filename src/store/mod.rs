@@ -12,6 +12,7 @@ mod backup;
 mod db;
 mod delta;
 mod epochs;
+mod export;
 mod findings;
 mod fold;
 mod journal;
@@ -151,6 +152,9 @@ pub enum StoreError {
         /// The database file.
         file: String,
     },
+    /// There is no such SQLite file; check the name.
+    #[error("{} is not there; name a database with --database", .0.display())]
+    Absent(std::path::PathBuf),
     /// The lock file could not be made.
     #[error("lock file {file}: {source}")]
     LockFile {
@@ -228,6 +232,14 @@ impl Store {
         db.migrate().await?;
         drop(guard);
         Ok(Store { db })
+    }
+
+    /// Opens a database that is there; [`Store::open`] would make a SQLite file of a mistyped name.
+    pub async fn open_existing(url: &str) -> Result<Store, StoreError> {
+        match db::sqlite_file(url) {
+            Some(file) if !file.exists() => Err(StoreError::Absent(file)),
+            _ => Store::open(url).await,
+        }
     }
 
     /// Holds off a second server on the same SQLite file for as long as the returned guard lives; nothing to hold on

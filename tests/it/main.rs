@@ -9,6 +9,7 @@ mod cli_push;
 mod cli_stub;
 mod demo_story;
 mod durability;
+mod export;
 mod fixtures;
 mod ground;
 mod ingest;

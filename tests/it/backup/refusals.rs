@@ -187,7 +187,7 @@ async fn a_backup_overwrites_nothing_unasked_and_is_for_its_owners_eyes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mistyped_database_is_not_made_by_a_backup() {
+async fn a_mistyped_database_is_not_made_by_a_backup_or_an_export() {
     let machine = Machine::new(of_engine("SQLite").await);
     let typo = machine.home().join("tpyo.db");
     let url = format!("sqlite:{}", typo.display());
@@ -195,6 +195,11 @@ async fn a_mistyped_database_is_not_made_by_a_backup() {
         &machine,
         &["backup", "new", "--database", &url],
         "No such file",
+    );
+    refused(
+        &machine,
+        &["export", "new", "--database", &url],
+        "is not there",
     );
     refused(
         &machine,
