@@ -13,6 +13,7 @@ mod export;
 mod fixtures;
 mod ground;
 mod ingest;
+mod migrations;
 mod notifier;
 mod process;
 mod security;
