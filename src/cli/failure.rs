@@ -40,6 +40,9 @@ pub(crate) enum Failure {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// A backup could not be made or restored.
+    #[error(transparent)]
+    Backup(#[from] crate::store::BackupError),
     /// Whoever read our output has closed it; nothing more to say.
     #[error("standard output is closed")]
     Closed,

@@ -4,12 +4,14 @@
 //! `commands!`.
 
 mod apply;
+mod backup;
 mod ci;
 mod client;
 mod connection;
 mod demo;
 mod detect;
 mod exit;
+mod export;
 mod failure;
 mod gate;
 mod migrate;
@@ -18,6 +20,7 @@ mod output;
 mod parse;
 mod push;
 mod release;
+mod restore;
 mod retry;
 mod serve;
 mod token;
@@ -52,13 +55,16 @@ macro_rules! commands {
 
 commands! {
     Apply => apply,
+    Backup => backup,
     Demo => demo,
     Detect => detect,
+    Export => export,
     Gate => gate,
     Migrate => migrate,
     Parse => parse,
     Push => push,
     Release => release,
+    Restore => restore,
     Serve => serve,
     Token => token,
 }

@@ -305,7 +305,8 @@ impl Db {
     }
 }
 
-async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
+/// Opens a SQLite file, made where it is not there, without touching the schema.
+pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
@@ -383,6 +384,15 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         include_str!("../../migrations/postgres/0004_record_versions.sql"),
     ),
 ];
+
+/// The schema's version that this program writes and reads.
+pub(super) fn newest_version() -> i64 {
+    SQLITE_MIGRATIONS
+        .iter()
+        .map(|(version, ..)| *version)
+        .max()
+        .unwrap_or_default()
+}
 
 fn migrator(migrations: Migrations) -> Migrator {
     Migrator::with_migrations(

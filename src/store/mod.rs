@@ -8,9 +8,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod access;
+mod backup;
 mod db;
 mod delta;
 mod epochs;
+mod export;
 mod findings;
 mod fold;
 mod journal;
@@ -26,6 +28,7 @@ mod verdicts;
 mod windows;
 
 pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
+pub use backup::{BackupError, Contents, back_up, restore};
 pub use delta::{Delta, Origin, ReportId, RunRef, Stratum, Summary, Values};
 pub use epochs::DeclaredEpoch;
 pub use findings::{Finding, FindingChange, FindingEvent, FindingState};
@@ -152,6 +155,9 @@ pub enum StoreError {
         /// The database file.
         file: String,
     },
+    /// There is no such SQLite file; check the name.
+    #[error("{} is not there; name a database with --database", .0.display())]
+    Absent(std::path::PathBuf),
     /// The lock file could not be made.
     #[error("lock file {file}: {source}")]
     LockFile {
@@ -229,6 +235,14 @@ impl Store {
         db.migrate().await?;
         drop(guard);
         Ok(Store { db })
+    }
+
+    /// Opens a database that is there; [`Store::open`] would make a SQLite file of a mistyped name.
+    pub async fn open_existing(url: &str) -> Result<Store, StoreError> {
+        match db::sqlite_file(url) {
+            Some(file) if !file.exists() => Err(StoreError::Absent(file)),
+            _ => Store::open(url).await,
+        }
     }
 
     /// Holds off a second server on the same SQLite file for as long as the returned guard lives; nothing to hold on

@@ -1,6 +1,7 @@
 //! Windows: one histogram per series and run, release, UTC day or hour, with its statistics stored beside it.
 
 mod body;
+mod every;
 mod read;
 mod rows;
 mod told;
@@ -11,6 +12,7 @@ use crate::stats::Interval;
 
 pub use body::WindowBody;
 use body::median;
+pub(super) use every::{page, unfolded};
 pub(super) use rows::{load, mark, mark_all, rebuild_releases_of, save};
 
 /// The stretch that a window covers.

@@ -11,7 +11,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use crate::cli_stub::nobody;
-use crate::ground::{Database, databases};
+use crate::ground::{Database, of_engine};
 use crate::process::{Process, token, within};
 use receiver::{Alert, KEY, Reaction, Receiver};
 
@@ -152,14 +152,6 @@ impl Shop {
             .await;
         list["items"].as_array().unwrap().first().cloned()
     }
-}
-
-async fn of_engine(engine: &str) -> Database {
-    databases()
-        .await
-        .into_iter()
-        .find(|database| database.engine == engine)
-        .unwrap()
 }
 
 /// A receiver that fails at first gets the alert in time: signed, both times under one id.

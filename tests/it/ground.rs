@@ -43,6 +43,12 @@ pub(crate) async fn databases() -> Vec<Database> {
     ]
 }
 
+/// A fresh database of this engine.
+pub(crate) async fn of_engine(engine: &str) -> Database {
+    let mut both = databases().await.into_iter();
+    both.find(|database| database.engine == engine).unwrap()
+}
+
 async fn fresh_postgres() -> String {
     let server = std::env::var("LONGWATCH_TEST_POSTGRES")
         .expect("LONGWATCH_TEST_POSTGRES names no server: run the tests with tests/run");

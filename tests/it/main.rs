@@ -2,15 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod alert;
+mod backup;
 mod cli_gate;
 mod cli_parse;
 mod cli_push;
 mod cli_stub;
 mod demo_story;
 mod durability;
+mod export;
 mod fixtures;
 mod ground;
 mod ingest;
+mod migrations;
 mod notifier;
 mod page_views;
 mod process;

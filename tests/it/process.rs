@@ -12,12 +12,14 @@ use serde_json::Value;
 
 use crate::ground::PROJECT;
 
-/// The binary with arguments, in an environment of its own: no variable of whoever runs the tests reaches it.
+/// The binary with arguments, in an environment of its own: no variable of whoever runs the tests reaches it, but where
+/// programs are found.
 pub(crate) fn command(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longwatch"));
     command
         .args(arguments)
         .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .env("HOME", home)
         .current_dir(home)
         .stdin(Stdio::null());

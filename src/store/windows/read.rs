@@ -110,7 +110,7 @@ impl Store {
     }
 }
 
-async fn add_unfolded(
+pub(super) async fn add_unfolded(
     tx: &mut Tx,
     project: &ProjectId,
     series: SeriesId,

@@ -1,57 +1,16 @@
 //! Processes that start at once on one database, and a second server that must not.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use sqlx::Connection;
-
-use crate::ground::{Database, databases};
+use crate::ground::databases;
+use crate::migrations::{all_migrations, migrations};
 use crate::process::{Process, command, run, token};
 
 const AT_ONCE: usize = 6;
-
-async fn migrations(database: &Database) -> Vec<i64> {
-    let sql = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-    let rows: Vec<(i64,)> = if database.engine == "SQLite" {
-        let mut connection = sqlx::SqliteConnection::connect(&database.url)
-            .await
-            .unwrap();
-        sqlx::query_as(sql)
-            .fetch_all(&mut connection)
-            .await
-            .unwrap()
-    } else {
-        let mut connection = sqlx::PgConnection::connect(&database.url).await.unwrap();
-        sqlx::query_as(sql)
-            .fetch_all(&mut connection)
-            .await
-            .unwrap()
-    };
-    rows.into_iter().map(|(version,)| version).collect()
-}
-
-/// Every migration that the repository holds, once.
-fn all_migrations(engine: &str) -> Vec<i64> {
-    let folder = format!(
-        "{}/migrations/{}",
-        env!("CARGO_MANIFEST_DIR"),
-        if engine == "SQLite" {
-            "sqlite"
-        } else {
-            "postgres"
-        }
-    );
-    let mut versions: Vec<i64> = std::fs::read_dir(folder)
-        .unwrap()
-        .filter_map(|entry| {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            name.strip_suffix(".sql")?.split_once('_')?.0.parse().ok()
-        })
-        .collect();
-    versions.sort_unstable();
-    versions
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_processes_on_a_fresh_database_migrate_it_once() {
@@ -111,11 +70,11 @@ async fn six_processes_on_a_fresh_database_migrate_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_servers_start_at_once_on_a_fresh_postgresql_database() {
+async fn six_servers_start_at_once_on_a_fresh_postgresql_database() {
     let database = databases().await.pop().unwrap();
     let home = database.directory.path();
     let servers: Vec<Process> = thread::scope(|scope| {
-        let starts: Vec<_> = (0..3)
+        let starts: Vec<_> = (0..AT_ONCE)
             .map(|_| scope.spawn(|| Process::serve(home, &database.url, &[])))
             .collect();
         starts
@@ -132,6 +91,51 @@ async fn several_servers_start_at_once_on_a_fresh_postgresql_database() {
         );
     }
     assert_eq!(migrations(&database).await, all_migrations(database.engine));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_six_servers_on_a_fresh_sqlite_file_one_serves_and_five_say_why_not() {
+    let database = databases().await.swap_remove(0);
+    let home = database.directory.path();
+    let serve = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--database",
+        &database.url,
+    ];
+    let mut begun: Vec<_> = (0..AT_ONCE)
+        .map(|_| {
+            let mut command = command(home, &serve);
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let ended = |process: &mut Child| process.try_wait().unwrap().is_some();
+    let (mut refused, began) = (Vec::new(), Instant::now());
+    while refused.len() < AT_ONCE - 1 {
+        assert!(began.elapsed() < Duration::from_secs(20), "not all refused");
+        refused.extend(begun.extract_if(.., ended));
+        thread::sleep(Duration::from_millis(50));
+    }
+    let mut serving = begun.pop().unwrap();
+    let mut line = String::new();
+    BufReader::new(serving.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(line.starts_with("listening on http://"), "{line}");
+    for process in refused {
+        let output = process.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("in use by another longwatch"), "{said}");
+    }
+    assert_eq!(migrations(&database).await, all_migrations("SQLite"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
