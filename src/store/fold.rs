@@ -195,7 +195,7 @@ impl Reported {
 
 /// Keeps reports unless their page view is closed already, and names those that were kept: one statement for many rows,
 /// since a statement costs more than a row.
-static KEEP_PENDING: LazyLock<[(usize, String); 2]> = LazyLock::new(|| {
+pub(super) static KEEP_PENDING: LazyLock<[(usize, String); 2]> = LazyLock::new(|| {
     [16, 1].map(|rows| {
         let row = |at: usize| {
             let places: Vec<String> = (1..=9).map(|place| format!("${}", at * 9 + place)).collect();
