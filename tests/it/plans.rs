@@ -1,6 +1,7 @@
 //! How the engines run every statement of the store, against a database with a hundred thousand rows in each table that
 //! grows: none may read such a table through, or answer without a bound.
 
+mod citus;
 mod explain;
 mod schema;
 mod source;
