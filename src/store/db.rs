@@ -361,6 +361,11 @@ const SQLITE_MIGRATIONS: Migrations = &[
         "record versions",
         include_str!("../../migrations/sqlite/0004_record_versions.sql"),
     ),
+    (
+        5,
+        "indexes for every statement",
+        include_str!("../../migrations/sqlite/0005_indexes_for_every_statement.sql"),
+    ),
 ];
 const POSTGRES_MIGRATIONS: Migrations = &[
     (
@@ -382,6 +387,11 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         4,
         "record versions",
         include_str!("../../migrations/postgres/0004_record_versions.sql"),
+    ),
+    (
+        5,
+        "indexes for every statement",
+        include_str!("../../migrations/postgres/0005_indexes_for_every_statement.sql"),
     ),
 ];
 

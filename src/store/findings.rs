@@ -131,8 +131,8 @@ const TRAIL: &str = "SELECT at_us, actor, action, note FROM finding_event \
      WHERE project_id = $1 AND finding_id = $2 ORDER BY id LIMIT 500";
 const UNJUDGED: &str = "SELECT series_id, changed FROM series_state \
      WHERE project_id = $1 AND changed > judged ORDER BY changed_us LIMIT $2";
-const PROJECTS: &str =
-    "SELECT DISTINCT project_id FROM series_state WHERE changed > judged LIMIT 1000";
+const WAITING: &str = "SELECT project_id FROM series_state WHERE changed > judged AND project_id > $1 \
+     ORDER BY project_id LIMIT $2";
 const WATERMARK: &str =
     "UPDATE series_state SET judged = $3 WHERE project_id = $1 AND series_id = $2 AND judged < $3";
 
@@ -222,10 +222,7 @@ async fn write(
 impl Store {
     /// Projects with series that changed since they were last judged.
     pub async fn projects_to_judge(&self) -> Result<Vec<ProjectId>, StoreError> {
-        let rows: Vec<(Vec<u8>,)> = self.db.rows(PROJECTS, args![]).await?;
-        rows.iter()
-            .map(|(id,)| Id::from_row(id).map(ProjectId))
-            .collect()
+        leases::waiting(&self.db, WAITING, None).await
     }
 
     /// The series to judge, with the watermark that a judgement of their present data reaches.

@@ -75,9 +75,11 @@ const COUNT_DROPPED: &str = "INSERT INTO dropped_count (project_id, day_us, reas
 const TAIL: &str = "SELECT id, deltas FROM journal WHERE project_id = $1 ORDER BY id LIMIT $2";
 const TAIL_AFTER: &str =
     "SELECT id, deltas FROM journal WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3";
-const WAITING: &str = "SELECT DISTINCT project_id FROM journal LIMIT $1";
+const WAITING: &str =
+    "SELECT project_id FROM journal WHERE project_id > $1 ORDER BY project_id LIMIT $2";
 const REMOVE: &str = "DELETE FROM journal WHERE project_id = $1 AND id = $2";
-const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE project_id = $1 AND created_us < $2";
+const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE project_id = $1 AND key IN \
+     (SELECT key FROM idempotency WHERE project_id = $1 AND created_us < $2 ORDER BY created_us LIMIT $3)";
 const DROPPED: &str = "SELECT reason, CAST(SUM(count) AS BIGINT) FROM dropped_count \
      WHERE project_id = $1 AND day_us >= $2 GROUP BY reason ORDER BY reason LIMIT 100";
 
@@ -86,10 +88,11 @@ pub(super) const DAY_US: i64 = 86_400_000_000;
 /// Unfolded rows that a reader takes at a time. It takes them all, however far the fold is behind (it is when the one who
 /// held its lease has just died): what was acknowledged is in the next answer.
 const TAIL_ROWS: i64 = 500;
-/// Projects that one instance works on in a round.
-const PROJECTS_A_ROUND: i64 = 1_000;
 /// How long a key is remembered, in microseconds: 35 days.
 pub(super) const KEY_MEMORY_US: i64 = 35 * DAY_US;
+/// Keys forgotten in one round of the fold: as many as the rows that a round takes can have brought, so that forgetting
+/// keeps up and a round stays short all the same.
+const KEYS_A_ROUND: i64 = 20_000;
 
 impl Store {
     /// Makes a group of submissions durable in one transaction, in order. A key seen twice inside the group is answered
@@ -140,10 +143,7 @@ impl Store {
 
     /// Projects with unfolded rows.
     pub async fn projects_to_fold(&self) -> Result<Vec<ProjectId>, StoreError> {
-        let rows: Vec<(Vec<u8>,)> = self.db.rows(WAITING, args![PROJECTS_A_ROUND]).await?;
-        rows.iter()
-            .map(|(id,)| Id::from_row(id).map(ProjectId))
-            .collect()
+        super::leases::waiting(&self.db, WAITING, None).await
     }
 }
 
@@ -203,7 +203,8 @@ pub(super) async fn forget_keys(
     project: &ProjectId,
     before_us: i64,
 ) -> Result<(), StoreError> {
-    tx.execute(FORGET_KEYS, args![project, before_us]).await?;
+    tx.execute(FORGET_KEYS, args![project, before_us, KEYS_A_ROUND])
+        .await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Leases: who may do a project's background work, with a fence against those who were too slow.
 
-use super::db::{Tx, args};
-use super::{ProjectId, Store, StoreError};
+use super::db::{Arg, Db, Tx, args};
+use super::{Id, ProjectId, Store, StoreError};
 
 /// The right to do one kind of work for one project until a time; every effect checks its fence.
 #[derive(Debug, Clone)]
@@ -15,6 +15,10 @@ pub struct Lease {
 
 /// A lease outlives any one transaction by far, and a dead owner's work waits no longer than this (microseconds).
 const LEASE_US: i64 = 30_000_000;
+/// Rows that a poll for waiting work reads at a time: 16 bytes each.
+const POLL_ROWS: i64 = 1_000;
+/// Projects that one instance works on in a round: as many as there can be.
+const PROJECTS_A_ROUND: usize = 10_000;
 
 const TAKE: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, $3, $4, 1) \
      ON CONFLICT (project_id, kind) DO UPDATE SET owner = excluded.owner, until_us = excluded.until_us, \
@@ -86,4 +90,31 @@ pub(super) async fn hold(tx: &mut Tx, lease: &Lease, now_us: i64) -> Result<(), 
     } else {
         Err(StoreError::LeaseLost)
     }
+}
+
+/// The projects that have work waiting. `poll` reads the rows of work behind a project (`$1`), in the projects' order and
+/// so many at a time (`$2`), before a time where one is given (`$3`). What comes next is asked for behind the last project found: of a project with a long
+/// backlog no more than the first rows are read, and a poll stays short however much waits.
+pub(super) async fn waiting(
+    db: &Db,
+    poll: &'static str,
+    before_us: Option<i64>,
+) -> Result<Vec<ProjectId>, StoreError> {
+    let mut projects: Vec<ProjectId> = Vec::new();
+    while projects.len() < PROJECTS_A_ROUND {
+        let behind = projects.last().map_or(Id::NIL, |project| *project.id());
+        let mut values = args![&behind, POLL_ROWS].to_vec();
+        values.extend(before_us.map(Arg::from));
+        let rows: Vec<(Vec<u8>,)> = db.rows(poll, &values).await?;
+        for (id,) in &rows {
+            let project = ProjectId(Id::from_row(id)?);
+            if projects.last() != Some(&project) {
+                projects.push(project);
+            }
+        }
+        if (rows.len() as i64) < POLL_ROWS {
+            break;
+        }
+    }
+    Ok(projects)
 }

@@ -12,7 +12,7 @@ use super::{Id, ProjectId, ReportId, SeriesId, Store, StoreError, Stratum};
 mod first_schema;
 mod last_word;
 
-pub(super) use first_schema::take_over;
+pub(super) use first_schema::{take_all_over, take_over};
 pub(super) use last_word::Block;
 use last_word::{BUCKET_US, Closing, Next, OPEN_US, Open, StoredBlock, bucket_of};
 
@@ -28,10 +28,8 @@ const HOUR_US: i64 = 3_600_000_000;
 
 const OPEN_BUCKET: &str = "INSERT INTO open_bucket (project_id, bucket_us) VALUES ($1, $2) ON CONFLICT (project_id, bucket_us) DO NOTHING";
 const PUT_ASIDE: &str = "INSERT INTO open_report (project_id, bucket_us, part, id, reports) VALUES ($1, $2, $3, $4, $5)";
-const OPEN_BLOCKS: &str = "SELECT report.bucket_us, report.id, report.reports FROM open_bucket AS bucket \
-     JOIN open_report AS report ON report.project_id = bucket.project_id AND report.bucket_us = bucket.bucket_us \
-     WHERE bucket.project_id = $1 AND bucket.bucket_us >= $3 AND report.project_id = $1 AND report.part = $2 \
-     AND (report.bucket_us, report.id) > ($3, $4) ORDER BY report.bucket_us, report.id LIMIT $5";
+const OPEN_BUCKETS: &str =
+    "SELECT bucket_us FROM open_bucket WHERE project_id = $1 ORDER BY bucket_us LIMIT 10000";
 const DUE_BUCKET: &str = "SELECT bucket_us FROM open_bucket WHERE project_id = $1 AND bucket_us < $2 ORDER BY bucket_us LIMIT 1";
 const DUE_PART: &str =
     "SELECT part FROM open_report WHERE project_id = $1 AND bucket_us = $2 ORDER BY part LIMIT 1";
@@ -48,8 +46,8 @@ const REMEMBER: &str = "INSERT INTO closed_report (project_id, hour_us, part, id
 const FORGET: &str = "DELETE FROM closed_report WHERE project_id = $1 AND hour_us < $2";
 const COUNT_LATE: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, 'late_report', $3) \
      ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
-const DUE_PROJECTS: &str =
-    "SELECT DISTINCT project_id FROM open_bucket WHERE bucket_us < $1 LIMIT 1000";
+const DUE_PROJECTS: &str = "SELECT project_id FROM open_bucket WHERE project_id > $1 AND bucket_us < $3 \
+     ORDER BY project_id, bucket_us LIMIT $2";
 
 impl Store {
     /// Projects with page views that are due to close.
@@ -149,24 +147,14 @@ pub(super) async fn open_of(
     series: SeriesId,
 ) -> Result<Block, StoreError> {
     let mut open = Block::default();
-    let mut last = (i64::MIN, Id::NIL.bytes().to_vec());
-    loop {
-        let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = tx
-            .rows(
-                OPEN_BLOCKS,
-                args![project, part_of(series), last.0, &last.1, BLOCKS],
-            )
-            .await?;
-        let is_last = (rows.len() as i64) < BLOCKS;
-        for (bucket_us, id, reports) in rows {
-            let stored = StoredBlock::decode(&reports, bucket_us)?;
-            open.add_all(&stored, |origin| origin.series == series)?;
-            last = (bucket_us, id);
-        }
-        if is_last {
-            return Ok(open);
-        }
+    let buckets: Vec<(i64,)> = tx.rows(OPEN_BUCKETS, args![project]).await?;
+    for (bucket_us,) in buckets {
+        each_block(tx, project, bucket_us, part_of(series), |stored| {
+            open.add_all(&stored, |origin| origin.series == series)
+        })
+        .await?;
     }
+    Ok(open)
 }
 
 /// What closed in one step.

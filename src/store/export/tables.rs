@@ -96,69 +96,88 @@ impl Table {
 
 const BY_ID: &[(&str, Cell)] = &[("id", Cell::Bytes(Vec::new()))];
 
+const PROJECT: &str = "SELECT id, slug, created_us FROM project WHERE id = $1 AND id > $3 LIMIT $2";
+const POLICIES: &str = "SELECT version, applied_us, actor, toml FROM policy WHERE project_id = $1 AND version > $3 \
+               ORDER BY version LIMIT $2";
+const SERIES: &str = "SELECT id, flow_name, metric, unit, dimension, source, testbed, basis, labels, direction, created_us \
+               FROM series WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+const RELEASES: &str = "SELECT name, commit_id, parent, branch, on_main, time_us, declared, note, created_us FROM release \
+               WHERE project_id = $1 AND name > $3 ORDER BY name LIMIT $2";
+const RUNS: &str = "SELECT id, name, source, testbed, release, commit_id, branch, pull_request, on_main, workload, harness, \
+               fingerprint, started_us, received_us, excluded_us, excluded_reason FROM run \
+               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+const EPOCHS: &str = "SELECT id, flow, source, at_us, kind, reason, actor, created_us FROM epoch \
+               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+const FINDINGS: &str = "SELECT id, series_id, identity, kind, state, flow, owner, assignee, onset_us, detected_us, updated_us, \
+               snoozed_until_us, closed_us, told_pct, evidence FROM finding \
+               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+const FINDING_EVENTS: &str = "SELECT finding_id, id, at_us, actor, action, note FROM finding_event \
+               WHERE project_id = $1 AND (finding_id, id) > ($3, $4) ORDER BY finding_id, id LIMIT $2";
+const DELIVERIES: &str = "SELECT id, finding_id, route, event, message, created_us, due_us, attempts, sent_us, dead_us, last_error \
+               FROM delivery WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+const VERDICTS: &str = "SELECT id, gate, release, evidence_sha256, verdict, body, created_us FROM verdict \
+               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+const BATCHES: &str = "SELECT id, run_id, received_us, format, content_sha256, series_count, sample_count, skipped FROM batch \
+               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+const DROPPED: &str = "SELECT day_us, reason, count FROM dropped_count WHERE project_id = $1 AND (day_us, reason) > ($3, $4) \
+               ORDER BY day_us, reason LIMIT $2";
+const AUDIT: &str = "SELECT id, at_us, actor, action, subject, detail FROM audit \
+               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2";
+
 /// In the order in which they are written; windows come after them.
 pub(super) const TABLES: &[Table] = &[
     Table {
         kind: "project",
-        page: "SELECT id, slug, created_us FROM project WHERE id = $1 AND id > $3 LIMIT $2",
+        page: PROJECT,
         key: BY_ID,
         json: &[],
         flags: &[],
     },
     Table {
         kind: "policies",
-        page: "SELECT version, applied_us, actor, toml FROM policy WHERE project_id = $1 AND version > $3 \
-               ORDER BY version LIMIT $2",
+        page: POLICIES,
         key: &[("version", Cell::Int(0))],
         json: &[],
         flags: &[],
     },
     Table {
         kind: "series",
-        page: "SELECT id, flow_name, metric, unit, dimension, source, testbed, basis, labels, direction, created_us \
-               FROM series WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: SERIES,
         key: BY_ID,
         json: &["labels"],
         flags: &[],
     },
     Table {
         kind: "releases",
-        page: "SELECT name, commit_id, parent, branch, on_main, time_us, declared, note, created_us FROM release \
-               WHERE project_id = $1 AND name > $3 ORDER BY name LIMIT $2",
+        page: RELEASES,
         key: &[("name", Cell::Text(String::new()))],
         json: &[],
         flags: &["on_main", "declared"],
     },
     Table {
         kind: "runs",
-        page: "SELECT id, name, source, testbed, release, commit_id, branch, pull_request, on_main, workload, harness, \
-               fingerprint, started_us, received_us, excluded_us, excluded_reason FROM run \
-               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: RUNS,
         key: BY_ID,
         json: &["fingerprint"],
         flags: &["on_main"],
     },
     Table {
         kind: "epochs",
-        page: "SELECT id, flow, source, at_us, kind, reason, actor, created_us FROM epoch \
-               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: EPOCHS,
         key: BY_ID,
         json: &[],
         flags: &[],
     },
     Table {
         kind: "findings",
-        page: "SELECT id, series_id, identity, kind, state, flow, owner, assignee, onset_us, detected_us, updated_us, \
-               snoozed_until_us, closed_us, told_pct, evidence FROM finding \
-               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: FINDINGS,
         key: BY_ID,
         json: &["evidence"],
         flags: &[],
     },
     Table {
         kind: "finding_events",
-        page: "SELECT finding_id, id, at_us, actor, action, note FROM finding_event \
-               WHERE project_id = $1 AND (finding_id, id) > ($3, $4) ORDER BY finding_id, id LIMIT $2",
+        page: FINDING_EVENTS,
         key: &[
             ("finding_id", Cell::Bytes(Vec::new())),
             ("id", Cell::Bytes(Vec::new())),
@@ -168,32 +187,28 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         kind: "deliveries",
-        page: "SELECT id, finding_id, route, event, message, created_us, due_us, attempts, sent_us, dead_us, last_error \
-               FROM delivery WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: DELIVERIES,
         key: BY_ID,
         json: &["message"],
         flags: &[],
     },
     Table {
         kind: "verdicts",
-        page: "SELECT id, gate, release, evidence_sha256, verdict, body, created_us FROM verdict \
-               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: VERDICTS,
         key: BY_ID,
         json: &["body"],
         flags: &[],
     },
     Table {
         kind: "batches",
-        page: "SELECT id, run_id, received_us, format, content_sha256, series_count, sample_count, skipped FROM batch \
-               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: BATCHES,
         key: BY_ID,
         json: &["skipped"],
         flags: &[],
     },
     Table {
         kind: "dropped",
-        page: "SELECT day_us, reason, count FROM dropped_count WHERE project_id = $1 AND (day_us, reason) > ($3, $4) \
-               ORDER BY day_us, reason LIMIT $2",
+        page: DROPPED,
         key: &[
             ("day_us", Cell::Int(i64::MIN)),
             ("reason", Cell::Text(String::new())),
@@ -203,8 +218,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         kind: "audit",
-        page: "SELECT id, at_us, actor, action, subject, detail FROM audit \
-               WHERE project_id = $1 AND id > $3 ORDER BY id LIMIT $2",
+        page: AUDIT,
         key: BY_ID,
         json: &[],
         flags: &[],

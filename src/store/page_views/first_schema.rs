@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::db::{Tx, args};
+use super::super::db::{Db, Tx, args};
+use super::super::leases::waiting;
 use super::last_word::{Open, bucket_of};
 use super::{
     Aside, Id, Origin, ProjectId, ReportId, SeriesId, StoreError, Stratum, part_of, remember,
@@ -12,9 +13,13 @@ use super::{
 /// Rows taken over in one transaction.
 const ROWS: i64 = 5_000;
 
-const PENDING: &str = "SELECT report_id, series_id, release, stratum, value, sequence, first_us, last_us, closed_us FROM pending \
-     WHERE project_id = $1 ORDER BY report_id LIMIT $2";
-const REMOVE: &str = "DELETE FROM pending WHERE project_id = $1 AND report_id <= $2";
+const LAST: &str =
+    "SELECT report_id FROM pending WHERE project_id = $1 ORDER BY report_id LIMIT 1 OFFSET $2";
+// Who removes a row takes it over, though several may try.
+const TAKE: &str = "DELETE FROM pending WHERE project_id = $1 AND report_id <= $2 \
+     RETURNING report_id, series_id, release, stratum, value, sequence, first_us, last_us, closed_us";
+const LEFT: &str =
+    "SELECT project_id FROM pending WHERE project_id > $1 ORDER BY project_id LIMIT $2";
 
 type PendingRow = (
     Vec<u8>,
@@ -28,16 +33,30 @@ type PendingRow = (
     Option<i64>,
 );
 
-/// Moves what is left of the first schema's page views; whether there was anything.
+/// Moves all that is left of the first schema's page views.
+pub(in crate::store) async fn take_all_over(db: &Db) -> Result<(), StoreError> {
+    for project in waiting(db, LEFT, None).await? {
+        let mut left = true;
+        while left {
+            let mut tx = db.begin().await?;
+            left = take_over(&mut tx, &project).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves some of a project's; whether there was anything.
 pub(in crate::store) async fn take_over(
     tx: &mut Tx,
     project: &ProjectId,
 ) -> Result<bool, StoreError> {
-    let rows: Vec<PendingRow> = tx.rows(PENDING, args![project, ROWS]).await?;
-    let Some((last, ..)) = rows.last() else {
+    let last: Option<(Vec<u8>,)> = tx.row(LAST, args![project, ROWS]).await?;
+    let last = last.map_or_else(|| vec![0xff; 16], |(last,)| last);
+    let rows: Vec<PendingRow> = tx.rows(TAKE, args![project, &last]).await?;
+    if rows.is_empty() {
         return Ok(false);
-    };
-    let last = last.clone();
+    }
     let mut open = Aside::default();
     let mut closed: BTreeMap<(i64, i64), Vec<ReportId>> = BTreeMap::new();
     for (report, series, release, stratum, value, sequence, first_us, last_us, closed_us) in rows {
@@ -73,7 +92,6 @@ pub(in crate::store) async fn take_over(
         ids.sort_unstable();
         remember(tx, project, bucket_us, part, &ids).await?;
     }
-    tx.execute(REMOVE, args![project, &last]).await?;
     Ok(true)
 }
 

@@ -16,7 +16,7 @@ pub(super) const BODIES: &str = "SELECT start_us, release, run_id, told, body FR
      ORDER BY start_us, release, run_id LIMIT $6";
 /// Moments that one query asks for.
 pub(super) const STARTS_A_QUERY: usize = 64;
-pub(super) static BODIES_AT: LazyLock<String> = LazyLock::new(|| {
+pub(in crate::store) static BODIES_AT: LazyLock<String> = LazyLock::new(|| {
     let places: Vec<String> = (0..STARTS_A_QUERY)
         .map(|at| format!("${}", at + 4))
         .collect();

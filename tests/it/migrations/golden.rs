@@ -12,10 +12,9 @@ mod rows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use longwatch::clock::now_us;
-use longwatch::http::{App, Counters, Settings, known::Known, router};
+use longwatch::http::{App, Settings, router};
 use longwatch::store::{Store, back_up, restore};
 use longwatch::writer::Writer;
 use serde_json::{Map, Value};
@@ -39,16 +38,11 @@ impl Still {
     async fn over(database: &Database) -> Still {
         let store = Store::open(&database.url).await.unwrap();
         let (writer, _) = Writer::start(store.clone(), || {});
-        let app = App {
-            store: store.clone(),
-            writer,
-            known: Arc::new(Known::default()),
-            settings: Arc::new(Settings {
-                public_read: true,
-                ..Settings::default()
-            }),
-            counters: Arc::new(Counters::default()),
+        let settings = Settings {
+            public_read: true,
+            ..Settings::default()
         };
+        let app = App::new(store.clone(), writer, settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
