@@ -110,7 +110,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(ingest::samples))
         .routes(routes!(api::releases::declare, api::releases::list))
         .routes(routes!(api::releases::runs))
-        .routes(routes!(api::releases::change_run))
+        .routes(routes!(api::releases::change_run, api::deletions::run))
         .routes(routes!(api::series::list))
         .routes(routes!(api::series::points))
         .routes(routes!(api::series::points_csv))
@@ -125,6 +125,11 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::flows::headroom))
         .routes(routes!(api::config::apply, api::config::show))
         .routes(routes!(api::config::declare_epoch))
+        .routes(routes!(api::deletions::batch))
+        .routes(routes!(api::deletions::release))
+        .routes(routes!(api::deletions::series))
+        .routes(routes!(api::deletions::project))
+        .routes(routes!(api::deletions::one))
 }
 
 fn open() -> OpenApiRouter<App> {

@@ -339,16 +339,30 @@ pub(super) fn sqlite_file(url: &str) -> Option<PathBuf> {
 /// Version, description and text of a migration; both folders hold the same versions.
 type Migrations = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE_MIGRATIONS: Migrations = &[(
-    1,
-    "first schema",
-    include_str!("../../migrations/sqlite/0001_first_schema.sql"),
-)];
-const POSTGRES_MIGRATIONS: Migrations = &[(
-    1,
-    "first schema",
-    include_str!("../../migrations/postgres/0001_first_schema.sql"),
-)];
+const SQLITE_MIGRATIONS: Migrations = &[
+    (
+        1,
+        "first schema",
+        include_str!("../../migrations/sqlite/0001_first_schema.sql"),
+    ),
+    (
+        10,
+        "deletion",
+        include_str!("../../migrations/sqlite/0010_deletion.sql"),
+    ),
+];
+const POSTGRES_MIGRATIONS: Migrations = &[
+    (
+        1,
+        "first schema",
+        include_str!("../../migrations/postgres/0001_first_schema.sql"),
+    ),
+    (
+        10,
+        "deletion",
+        include_str!("../../migrations/postgres/0010_deletion.sql"),
+    ),
+];
 
 fn migrator(migrations: Migrations) -> Migrator {
     Migrator::with_migrations(

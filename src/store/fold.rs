@@ -8,8 +8,8 @@ use super::db::{Tx, args};
 use super::journal::{self, DAY_US, KEY_MEMORY_US};
 use super::windows::{self, Window, WindowKey};
 use super::{
-    Delta, Id, Lease, ProjectId, RunRef, SeriesId, Span, Store, StoreError, Stratum, Values, delta,
-    leases, runs,
+    Delta, Id, Lease, ProjectId, RunRef, SeriesId, Span, Store, StoreError, Stratum, Values,
+    deletions, delta, leases, runs,
 };
 
 /// What one round of folding did.
@@ -41,6 +41,10 @@ const CLOSE: &str = "UPDATE pending SET closed_us = $2 WHERE project_id = $1 AND
 const FORGET: &str = "DELETE FROM pending WHERE project_id = $1 AND closed_us < $2";
 const OPEN_OF_SERIES: &str = "SELECT report_id, series_id, release, stratum, value, first_us, sequence FROM pending \
      WHERE project_id = $1 AND series_id = $2 AND closed_us IS NULL LIMIT $3";
+const DROP_OPEN: &str = "DELETE FROM pending WHERE project_id = $1 AND report_id IN (SELECT report_id FROM pending \
+     WHERE project_id = $1 AND series_id = $2 AND closed_us IS NULL LIMIT $3)";
+const DROP_OPEN_OF_RELEASE: &str = "DELETE FROM pending WHERE project_id = $1 AND report_id IN (SELECT report_id \
+     FROM pending WHERE project_id = $1 AND series_id = $2 AND closed_us IS NULL AND release = $4 LIMIT $3)";
 const OPEN_PROJECTS: &str =
     "SELECT DISTINCT project_id FROM pending WHERE closed_us IS NULL AND last_us < $1 LIMIT 1000";
 const COUNT_LATE: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, 'late_report', $3) \
@@ -58,12 +62,20 @@ impl Store {
             .collect()
     }
 
-    /// Merges the oldest unfolded rows of the lease's project into its windows.
+    /// Merges the oldest unfolded rows of the lease's project into its windows, or where something of the project is to
+    /// be deleted, does a step of that first.
     pub async fn fold(&self, lease: &Lease, now_us: i64) -> Result<Folded, StoreError> {
         let project = &lease.project;
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
         let mut rows = journal::oldest(&mut tx, project, ROWS_A_ROUND).await?;
+        if let Some(more) = deletions::work(&mut tx, project, now_us).await? {
+            tx.commit().await?;
+            return Ok(Folded {
+                more,
+                ..Folded::default()
+            });
+        }
         let (mut deltas, mut taken) = (Vec::new(), 0);
         while taken < rows.len() && deltas.len() < DELTAS_A_ROUND {
             deltas.extend(delta::decode(&rows[taken].1)?);
@@ -71,6 +83,15 @@ impl Store {
         }
         let more_rows = taken < rows.len() || rows.len() as i64 == ROWS_A_ROUND;
         rows.truncate(taken);
+        if deletions::welcome(&mut tx, project, &deltas, now_us).await?
+            && deletions::is_asked(&mut tx, project).await?
+        {
+            // Nothing of this round counts; the next one works at the deletion.
+            return Ok(Folded {
+                more: true,
+                ..Folded::default()
+            });
+        }
         let mut deltas = take_reports(&mut tx, project, deltas, now_us).await?;
         let (closed, more_due) = close_due(&mut tx, project, now_us).await?;
         let mut folded = Folded {
@@ -117,7 +138,11 @@ impl Store {
         let found = self.run(project, run).await?.ok_or(StoreError::NotFound)?;
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
-        runs::set_excluded(&mut tx, project, run, reason.map(|_| now_us), reason).await?;
+        let at_us = reason.map(|_| now_us);
+        if runs::set_excluded(&mut tx, project, run, at_us, reason).await? == 0 {
+            // Deleted since it was read.
+            return Err(StoreError::NotFound);
+        }
         let excluded = runs::excluded(&mut tx, project).await?;
         windows::rebuild_releases_of(&mut tx, project, run, &found.release, &excluded, now_us)
             .await?;
@@ -326,6 +351,27 @@ fn settled(row: ReportRow) -> Result<Delta, StoreError> {
         failed: 0,
         dropped: 0,
     })
+}
+
+/// Removes up to `limit` open page views of a series; only those of one release, where it is given. Answers how many.
+/// Closed ones stay for their day: by them a late report is known for one.
+pub(super) async fn drop_open_reports(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+    release: Option<&str>,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    match release {
+        None => {
+            tx.execute(DROP_OPEN, args![project, series.id(), limit])
+                .await
+        }
+        Some(release) => {
+            let values = args![project, series.id(), limit, release];
+            tx.execute(DROP_OPEN_OF_RELEASE, values).await
+        }
+    }
 }
 
 fn by_window<'a>(

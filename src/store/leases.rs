@@ -16,11 +16,16 @@ pub struct Lease {
 /// A lease outlives any one transaction by far, and a dead owner's work waits no longer than this (microseconds).
 const LEASE_US: i64 = 30_000_000;
 
+/// The kind of lease that judgements hold.
+pub(super) const DETECT: &str = "detect";
+
 const TAKE: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, $3, $4, 1) \
      ON CONFLICT (project_id, kind) DO UPDATE SET owner = excluded.owner, until_us = excluded.until_us, \
      fence = lease.fence + 1 WHERE lease.until_us < $5 OR lease.owner = excluded.owner RETURNING fence";
 const HOLD: &str = "UPDATE lease SET until_us = $5 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
 const RELEASE: &str = "UPDATE lease SET until_us = 0 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
+const BREAK_OFF: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, '', 0, 1) \
+     ON CONFLICT (project_id, kind) DO UPDATE SET until_us = 0, fence = lease.fence + 1";
 const END_LEASES: &str = "UPDATE lease SET until_us = 0 WHERE until_us > 0";
 const END_CLAIMS: &str = "UPDATE delivery SET lease_until_us = 0 \
      WHERE sent_us IS NULL AND dead_us IS NULL AND lease_until_us > 0";
@@ -86,4 +91,14 @@ pub(super) async fn hold(tx: &mut Tx, lease: &Lease, now_us: i64) -> Result<(), 
     } else {
         Err(StoreError::LeaseLost)
     }
+}
+
+/// Inside a transaction: whoever does this work now can't write what comes of it; it is begun anew.
+pub(super) async fn break_off(
+    tx: &mut Tx,
+    project: &ProjectId,
+    kind: &str,
+) -> Result<(), StoreError> {
+    tx.execute(BREAK_OFF, args![project, kind]).await?;
+    Ok(())
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod access;
 mod db;
+mod deletions;
 mod delta;
 mod epochs;
 mod findings;
@@ -24,6 +25,7 @@ mod verdicts;
 mod windows;
 
 pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
+pub use deletions::{Deletion, DeletionKind, MergedWith};
 pub use delta::{Delta, RunRef, Stratum, Summary, Values};
 pub use epochs::DeclaredEpoch;
 pub use findings::{Finding, FindingChange, FindingEvent, FindingState};
@@ -166,6 +168,9 @@ pub enum StoreError {
     /// An idempotency key was used before with other content; use a new key for new content.
     #[error("idempotency key {0:?} was used before with other content")]
     KeyReused(String),
+    /// A batch's measurements can't be told from others' any more; delete what they were merged into.
+    #[error("the batch's measurements are merged with others")]
+    Merged(MergedWith),
     /// Nothing of that name in this project.
     #[error("not found")]
     NotFound,
