@@ -323,3 +323,45 @@ async fn an_excluded_run_restored_gives_the_same_points_to_the_byte() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_whose_evidence_was_deleted_is_withdrawn_at_once() {
+    each_backend(|server| async {
+        // A step in each of two flows, on machines of their own.
+        for flow in ["search", "cart"] {
+            for (release, level) in [("1", 100.0), ("2", 150.0)] {
+                for run in 0..12 {
+                    let body = json!({"source": "load", "release": format!("{flow}-{release}"), "testbed": flow,
+                        "time": format!("2026-01-0{release}T{:02}:00:00Z", 2 * run), "run": run.to_string(),
+                        "measurements": [{"flow": flow, "metric": "latency", "unit": "ms", "basis": "op",
+                            "values": (0..40).map(|i| level + f64::from((i * 7 + run * 3) % 11) / 10.0).collect::<Vec<_>>()}]});
+                    send(&server, body.to_string()).await;
+                }
+            }
+        }
+        let states = async || {
+            let list = server.get("findings").await;
+            let rows = list["items"].as_array().unwrap();
+            let state = |flow| {
+                let row = rows.iter().find(|row| row["flow"] == flow && row["kind"] == "step")?;
+                Some(row["state"].as_str().unwrap().to_owned())
+            };
+            [state("search"), state("cart")]
+        };
+        let once = async |what: &str, wanted: [&str; 2]| {
+            eventually(what, async || {
+                (states().await == wanted.map(|state| Some(state.to_owned()))).then_some(())
+            })
+            .await;
+        };
+        once("both steps are found", ["open", "open"]).await;
+        deleted(&server, "releases/search-2").await;
+        once("the deleted step is withdrawn", ["resolved", "open"]).await;
+        for release in ["cart-1", "cart-2"] {
+            deleted(&server, &format!("releases/{release}")).await;
+        }
+        once("a finding about nothing is withdrawn", ["resolved", "resolved"]).await;
+        server
+    })
+    .await;
+}
