@@ -1,4 +1,4 @@
-//! Merges journal rows into windows, project by project, under a lease.
+//! Merges journal rows into windows, project by project, under a lease; works first at what is to be deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,9 @@ pub async fn run(
 /// Folds everything that waits; whether anything changed.
 pub async fn round(store: &Store, owner: &str) -> Result<bool, StoreError> {
     let mut projects = store.projects_to_fold().await?;
-    projects.extend(store.projects_to_close(crate::clock::now_us()).await?);
+    let now_us = crate::clock::now_us();
+    projects.extend(store.projects_to_close(now_us).await?);
+    projects.extend(store.projects_with_deletions(now_us).await?);
     projects.sort();
     projects.dedup();
     let mut changed = false;

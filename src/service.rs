@@ -42,7 +42,7 @@ impl Service {
             tokio::spawn(folder::run(
                 store.clone(),
                 owner.clone(),
-                fold,
+                fold.clone(),
                 stopped.clone(),
                 wake(&detect),
             )),
@@ -62,7 +62,7 @@ impl Service {
                 stopped,
             )),
         ];
-        let app = App::new(store, writer, settings);
+        let app = App::new(store, writer, fold, settings);
         Service { app, stop, tasks }
     }
 

@@ -34,6 +34,8 @@ SELECT create_distributed_table('open_bucket', 'project_id', colocate_with => 'j
 SELECT create_distributed_table('open_report', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'open_report'::regclass);
 SELECT create_distributed_table('closed_report', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'closed_report'::regclass);
 SELECT create_distributed_table('record_version', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'record_version'::regclass);
+SELECT create_distributed_table('deletion', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'deletion'::regclass);
+SELECT create_distributed_table('deletion_journal', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'deletion_journal'::regclass);
 SELECT create_distributed_table('epoch', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'epoch'::regclass);
 SELECT create_distributed_table('policy', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'policy'::regclass);
 SELECT create_distributed_table('finding', 'project_id', colocate_with => 'journal') WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'finding'::regclass);

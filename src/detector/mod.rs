@@ -165,12 +165,14 @@ async fn judge_group(
     group: &[&Tracked],
     url: &str,
 ) -> Result<Vec<FindingChange>, StoreError> {
-    let mut watched = Vec::new();
+    let (mut watched, mut emptied) = (Vec::new(), Vec::new());
     for tracked in group {
         let q = record.watched(tracked);
         let measured = record.measured(store, tracked, q).await?;
         let boundaries = record.boundaries(store, tracked, &measured).await?;
-        if !measured.is_empty() {
+        if measured.is_empty() {
+            emptied.push((*tracked, q, measured, boundaries));
+        } else {
             watched.push((*tracked, q, measured, boundaries));
         }
     }
@@ -185,10 +187,13 @@ async fn judge_group(
             boundaries: boundaries.clone(),
         })
         .collect();
-    let seen: Vec<Vec<Change>> = match (&members[..], &settings[..]) {
+    let mut seen: Vec<Vec<Change>> = match (&members[..], &settings[..]) {
         ([one], [settings]) => vec![judge(&one.rows, &one.boundaries, settings)],
         _ => judge_together(&members, &settings),
     };
+    // Where everything was deleted nothing is seen any more.
+    seen.resize(watched.len() + emptied.len(), Vec::new());
+    watched.append(&mut emptied);
     let mut changes = Vec::new();
     for ((tracked, q, measured, _), seen) in watched.iter().zip(&seen) {
         let known = store

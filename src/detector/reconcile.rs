@@ -163,8 +163,10 @@ impl Judged<'_> {
     }
 
     fn missed(&self, finding: &Finding, evidence: &Evidence) -> Option<FindingChange> {
+        // A run or release was excluded or deleted: what is left does not show it, and no more data are to be waited for.
+        let taken_out = self.measured.len() < evidence.measured;
         let grown = self.measured.len() > evidence.measured;
-        if !finding.state.is_open() || !grown {
+        if !finding.state.is_open() || !(grown || taken_out) {
             return None;
         }
         let mut finding = finding.clone();
@@ -175,11 +177,15 @@ impl Judged<'_> {
         finding.updated_us = self.now_us;
         let (mut action, mut note) = ("", String::new());
         let mut deliveries = Vec::new();
-        if evidence.missed >= PATIENCE {
+        if evidence.missed >= PATIENCE || taken_out {
             finding.state = FindingState::Resolved;
             finding.closed_us = Some(self.now_us);
             action = "withdrawn";
-            note = "newer data no longer show it".to_owned();
+            note = if taken_out {
+                "what showed it was taken out".to_owned()
+            } else {
+                "newer data no longer show it".to_owned()
+            };
             if finding.told_pct.is_some() {
                 deliveries = self.deliveries(&finding, &evidence, "withdrawn");
             }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::intake::IntakeError;
-use crate::store::StoreError;
+use crate::store::{MergedWith, StoreError};
 use crate::writer::WriteError;
 
 /// What was wrong, where, and what to do about it.
@@ -118,6 +118,7 @@ impl From<StoreError> for Error {
             StoreError::KeyReused(_) => {
                 Error::new(StatusCode::CONFLICT, "key_reused", error.to_string())
             }
+            StoreError::Merged(with) => merged(with),
             error if error.is_transient() => Error::busy(),
             error => {
                 tracing::error!(%error, "store failed");
@@ -129,6 +130,25 @@ impl From<StoreError> for Error {
             }
         }
     }
+}
+
+fn merged(with: MergedWith) -> Error {
+    let (with, hint) = match with {
+        MergedWith::Run { run, others } => (
+            format!("{others} other batches of its run"),
+            format!("delete run {run}, and send again what was right in it"),
+        ),
+        MergedWith::Days => (
+            "the days of its series".to_owned(),
+            "delete the release, or the series".to_owned(),
+        ),
+    };
+    Error::new(
+        StatusCode::CONFLICT,
+        "merged",
+        format!("the batch's measurements are merged with {with} and can't be taken out alone"),
+    )
+    .hint(hint)
 }
 
 impl From<WriteError> for Error {

@@ -26,6 +26,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use tokio::sync::Notify;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::{CatchPanicLayer, DefaultResponseForPanic};
 use tower_http::compression::CompressionLayer;
@@ -76,15 +77,18 @@ pub struct Parts {
     pub settings: Settings,
     /// What this process has done.
     pub counters: Counters,
+    /// Wakes the fold of this instance; a hint.
+    pub fold: Arc<Notify>,
     beacon_headers: HeaderMap,
 }
 
 impl App {
-    /// What handlers use to serve a store.
-    pub fn new(store: Store, writer: Writer, settings: Settings) -> App {
+    /// What handlers use to serve a store; `fold` wakes what folds it.
+    pub fn new(store: Store, writer: Writer, fold: Arc<Notify>, settings: Settings) -> App {
         App(Arc::new(Parts {
             store,
             writer,
+            fold,
             known: known::Known::default(),
             beacon_headers: rum::headers(&settings),
             settings,
@@ -138,7 +142,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(ingest::samples))
         .routes(routes!(api::releases::declare, api::releases::list))
         .routes(routes!(api::releases::runs))
-        .routes(routes!(api::releases::change_run))
+        .routes(routes!(api::releases::change_run, api::deletions::run))
         .routes(routes!(api::series::list))
         .routes(routes!(api::series::points))
         .routes(routes!(api::series::points_csv))
@@ -153,6 +157,11 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::flows::headroom))
         .routes(routes!(api::config::apply, api::config::show))
         .routes(routes!(api::config::declare_epoch))
+        .routes(routes!(api::deletions::batch))
+        .routes(routes!(api::deletions::release))
+        .routes(routes!(api::deletions::series))
+        .routes(routes!(api::deletions::project))
+        .routes(routes!(api::deletions::one))
 }
 
 fn open() -> OpenApiRouter<App> {

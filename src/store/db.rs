@@ -348,23 +348,8 @@ const SQLITE_MIGRATIONS: Migrations = &[
     ),
     (
         2,
-        "page views in blocks",
-        include_str!("../../migrations/sqlite/0002_page_views_in_blocks.sql"),
-    ),
-    (
-        3,
-        "windows told in one",
-        include_str!("../../migrations/sqlite/0003_windows_told_in_one.sql"),
-    ),
-    (
-        4,
-        "record versions",
-        include_str!("../../migrations/sqlite/0004_record_versions.sql"),
-    ),
-    (
-        5,
-        "indexes for every statement",
-        include_str!("../../migrations/sqlite/0005_indexes_for_every_statement.sql"),
+        "the engine",
+        include_str!("../../migrations/sqlite/0002_the_engine.sql"),
     ),
 ];
 const POSTGRES_MIGRATIONS: Migrations = &[
@@ -375,23 +360,8 @@ const POSTGRES_MIGRATIONS: Migrations = &[
     ),
     (
         2,
-        "page views in blocks",
-        include_str!("../../migrations/postgres/0002_page_views_in_blocks.sql"),
-    ),
-    (
-        3,
-        "windows told in one",
-        include_str!("../../migrations/postgres/0003_windows_told_in_one.sql"),
-    ),
-    (
-        4,
-        "record versions",
-        include_str!("../../migrations/postgres/0004_record_versions.sql"),
-    ),
-    (
-        5,
-        "indexes for every statement",
-        include_str!("../../migrations/postgres/0005_indexes_for_every_statement.sql"),
+        "the engine",
+        include_str!("../../migrations/postgres/0002_the_engine.sql"),
     ),
 ];
 

@@ -125,6 +125,12 @@ const ONE: &str = "SELECT id, series_id, identity, kind, state, flow, owner, ass
 const OF_SERIES: &str = "SELECT id, series_id, identity, kind, state, flow, owner, assignee, onset_us, detected_us, \
      updated_us, snoozed_until_us, closed_us, told_pct, evidence FROM finding \
      WHERE project_id = $1 AND series_id = $2 ORDER BY id LIMIT $3";
+const TOUCH: &str = "UPDATE finding SET updated_us = updated_us WHERE project_id = $1 AND id = $2";
+const DROP_DELIVERIES: &str = "DELETE FROM delivery WHERE project_id = $1 AND finding_id IN \
+     (SELECT id FROM finding WHERE project_id = $1 AND series_id = $2)";
+const DROP_EVENTS: &str = "DELETE FROM finding_event WHERE project_id = $1 AND finding_id IN \
+     (SELECT id FROM finding WHERE project_id = $1 AND series_id = $2)";
+const DROP_FINDINGS: &str = "DELETE FROM finding WHERE project_id = $1 AND series_id = $2";
 const EVENT: &str = "INSERT INTO finding_event (project_id, finding_id, id, at_us, actor, action, note) \
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const TRAIL: &str = "SELECT at_us, actor, action, note FROM finding_event \
@@ -219,6 +225,18 @@ async fn write(
     Ok(())
 }
 
+/// Removes a series' findings with their trails and deliveries; a series has some dozens in its life.
+pub(super) async fn delete_of_series(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+) -> Result<(), StoreError> {
+    for sql in [DROP_DELIVERIES, DROP_EVENTS, DROP_FINDINGS] {
+        tx.execute(sql, args![project, series.id()]).await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Projects with series that changed since they were last judged.
     pub async fn projects_to_judge(&self) -> Result<Vec<ProjectId>, StoreError> {
@@ -265,6 +283,13 @@ impl Store {
         now_us: i64,
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
+        // One that was deleted since it was read stays deleted.
+        let touched = tx
+            .execute(TOUCH, args![project, &change.finding.id])
+            .await?;
+        if touched == 0 {
+            return Err(StoreError::NotFound);
+        }
         write(&mut tx, project, change, now_us).await?;
         let action = format!("finding.{}", change.event.action);
         super::access::audit(

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::journal::{self, KEY_MEMORY_US};
 use super::page_views::{self, Aside};
 use super::windows::{self, Window, WindowKey};
-use super::{Delta, Id, Lease, RunRef, SeriesId, Span, Store, StoreError, delta, leases, runs};
+use super::{
+    Delta, Id, Lease, RunRef, SeriesId, Span, Store, StoreError, deletions, delta, leases, runs,
+};
 
 /// What one round of folding did.
 #[derive(Debug, Clone, Default)]
@@ -28,16 +30,25 @@ const WEIGHT_A_ROUND: usize = 50_000;
 const WEIGHT_OF_DELTA: usize = 5;
 
 impl Store {
-    /// Merges the oldest unfolded rows of the lease's project into its windows.
+    /// Merges the oldest unfolded rows of the lease's project into its windows, or where something of the project is to
+    /// be deleted, does a step of that first.
     pub async fn fold(&self, lease: &Lease, now_us: i64) -> Result<Folded, StoreError> {
         let project = &lease.project;
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
         let mut rows = journal::oldest(&mut tx, project, ROWS_A_ROUND).await?;
-        let (mut deltas, mut aside) = (Vec::new(), Aside::default());
+        if let Some(more) = deletions::work(&mut tx, project, now_us).await? {
+            tx.commit().await?;
+            return Ok(Folded {
+                more,
+                ..Folded::default()
+            });
+        }
+        let (mut deltas, mut aside, mut heard) = (Vec::new(), Aside::default(), Vec::new());
         let (mut taken, mut weight) = (0, 0);
         while taken < rows.len() && weight < WEIGHT_A_ROUND {
             let mut row = delta::decode(&rows[taken].1)?;
+            heard.extend(row.heard());
             weight += row.reports.len();
             aside.add(&row)?;
             let of_row = row.deltas(None)?;
@@ -47,6 +58,15 @@ impl Store {
         }
         let more_rows = taken < rows.len() || rows.len() as i64 == ROWS_A_ROUND;
         rows.truncate(taken);
+        if deletions::welcome(&mut tx, project, &heard, now_us).await?
+            && deletions::is_asked(&mut tx, project).await?
+        {
+            // Nothing of this round counts; the next one works at the deletion.
+            return Ok(Folded {
+                more: true,
+                ..Folded::default()
+            });
+        }
         let more_of_first = page_views::take_over(&mut tx, project).await?;
         aside.save(&mut tx, project).await?;
         // What was heard in time may still wait in the journal.
@@ -99,7 +119,11 @@ impl Store {
         let found = self.run(project, run).await?.ok_or(StoreError::NotFound)?;
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
-        runs::set_excluded(&mut tx, project, run, reason.map(|_| now_us), reason).await?;
+        let at_us = reason.map(|_| now_us);
+        if runs::set_excluded(&mut tx, project, run, at_us, reason).await? == 0 {
+            // Deleted since it was read.
+            return Err(StoreError::NotFound);
+        }
         super::record_versions::bump(&mut tx, project, now_us).await?;
         let excluded = runs::excluded(&mut tx, project).await?;
         windows::rebuild_releases_of(&mut tx, project, run, &found.release, &excluded, now_us)

@@ -67,7 +67,7 @@ const REMEMBER_KEY: &str = "INSERT INTO idempotency (project_id, key, content_sh
 const RECALL_KEY: &str =
     "SELECT content_sha256, answer FROM idempotency WHERE project_id = $1 AND key = $2";
 const INSERT_BATCH: &str = "INSERT INTO batch (project_id, id, run_id, received_us, format, content_sha256, series_count, \
-     sample_count, skipped) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+     sample_count, skipped, idempotency_key, release) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const APPEND: &str =
     "INSERT INTO journal (project_id, id, received_us, deltas) VALUES ($1, $2, $3, $4)";
 const COUNT_DROPPED: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, $3, $4) \
@@ -252,11 +252,12 @@ async fn describe(tx: &mut Tx, submission: &Submission) -> Result<(), StoreError
     for series in &submission.new_series {
         super::series::insert(tx, project, series, *received_us).await?;
     }
-    if let Some(run) = &submission.run {
-        super::runs::insert(tx, project, run).await?;
-    }
+    // Release before run, as whoever deletes them does: each waits for the other at the same place.
     if let Some(release) = &submission.release {
         super::releases::upsert(tx, project, release, *received_us).await?;
+    }
+    if let Some(run) = &submission.run {
+        super::runs::insert(tx, project, run).await?;
     }
     if let Some(entry) = &submission.entry {
         let run = submission.run.as_ref().map(Run::id);
@@ -272,6 +273,11 @@ async fn describe(tx: &mut Tx, submission: &Submission) -> Result<(), StoreError
                 entry.series_count as i64,
                 entry.sample_count as i64,
                 &entry.skipped,
+                &entry.key,
+                submission
+                    .release
+                    .as_ref()
+                    .map(|release| release.name.as_str()),
             ],
         )
         .await?;

@@ -20,11 +20,16 @@ const POLL_ROWS: i64 = 1_000;
 /// Projects that one instance works on in a round: as many as there can be.
 const PROJECTS_A_ROUND: usize = 10_000;
 
+/// The kind of lease that judgements hold.
+pub(super) const DETECT: &str = "detect";
+
 const TAKE: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, $3, $4, 1) \
      ON CONFLICT (project_id, kind) DO UPDATE SET owner = excluded.owner, until_us = excluded.until_us, \
      fence = lease.fence + 1 WHERE lease.until_us < $5 OR lease.owner = excluded.owner RETURNING fence";
 const HOLD: &str = "UPDATE lease SET until_us = $5 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
 const RELEASE: &str = "UPDATE lease SET until_us = 0 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
+const BREAK_OFF: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, '', 0, 1) \
+     ON CONFLICT (project_id, kind) DO UPDATE SET until_us = 0, fence = lease.fence + 1";
 const END_LEASES: &str = "UPDATE lease SET until_us = 0 WHERE until_us > 0";
 const END_CLAIMS: &str = "UPDATE delivery SET lease_until_us = 0 \
      WHERE sent_us IS NULL AND dead_us IS NULL AND lease_until_us > 0";
@@ -117,4 +122,14 @@ pub(super) async fn waiting(
         }
     }
     Ok(projects)
+}
+
+/// Inside a transaction: whoever does this work now can't write what comes of it; it is begun anew.
+pub(super) async fn break_off(
+    tx: &mut Tx,
+    project: &ProjectId,
+    kind: &str,
+) -> Result<(), StoreError> {
+    tx.execute(BREAK_OFF, args![project, kind]).await?;
+    Ok(())
 }

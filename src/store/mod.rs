@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 mod access;
 mod backup;
 mod db;
+mod deletions;
 mod delta;
 mod epochs;
 mod export;
@@ -29,6 +30,7 @@ mod windows;
 
 pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
 pub use backup::{BackupError, Contents, back_up, restore};
+pub use deletions::{Deletion, DeletionKind, MergedWith};
 pub use delta::{Delta, Origin, ReportId, RunRef, Stratum, Summary, Values};
 pub use epochs::DeclaredEpoch;
 pub use findings::{Finding, FindingChange, FindingEvent, FindingState};
@@ -175,6 +177,9 @@ pub enum StoreError {
     /// An idempotency key was used before with other content; use a new key for new content.
     #[error("idempotency key {0:?} was used before with other content")]
     KeyReused(String),
+    /// A batch's measurements can't be told from others' any more; delete what they were merged into.
+    #[error("the batch's measurements are merged with others")]
+    Merged(MergedWith),
     /// Nothing of that name in this project.
     #[error("not found")]
     NotFound,
@@ -222,7 +227,13 @@ const PING: &str = "SELECT CAST(1 AS BIGINT)";
 /// test of all plans reads from the sources itself.
 #[doc(hidden)]
 pub fn built_statements() -> Vec<(&'static str, &'static str)> {
-    vec![("windows::rows::BODIES_AT", windows::BODIES_AT.as_str())]
+    vec![
+        ("windows::rows::BODIES_AT", windows::BODIES_AT.as_str()),
+        (
+            "deletions::arrivals::SHOW_AGAIN",
+            deletions::SHOW_AGAIN.as_str(),
+        ),
+    ]
 }
 
 /// The database, opened and migrated; cheap to clone.

@@ -48,9 +48,11 @@ pub struct Delivery {
 const INSERT: &str = "INSERT INTO delivery (project_id, id, finding_id, route, event, message, created_us, due_us, attempts, \
      lease_until_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0, 0)";
 const DUE: &str = "SELECT project_id, id FROM delivery WHERE sent_us IS NULL AND dead_us IS NULL AND due_us <= $1 \
-     AND lease_until_us < $1 ORDER BY due_us LIMIT $2";
+     AND lease_until_us < $1 AND EXISTS (SELECT 1 FROM project WHERE project.id = delivery.project_id) \
+     ORDER BY due_us LIMIT $2";
 const CLAIM: &str = "UPDATE delivery SET lease_owner = $3, lease_until_us = $4, attempts = attempts + 1 \
      WHERE project_id = $1 AND id = $2 AND sent_us IS NULL AND dead_us IS NULL AND lease_until_us < $5 \
+     AND EXISTS (SELECT 1 FROM project WHERE project.id = delivery.project_id) \
      RETURNING project_id, id, finding_id, route, event, message, created_us, attempts, sent_us, dead_us, last_error";
 const SENT: &str = "UPDATE delivery SET sent_us = $4, lease_until_us = 0, last_error = NULL \
      WHERE project_id = $1 AND id = $2 AND attempts = $3 AND sent_us IS NULL";

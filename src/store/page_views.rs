@@ -39,6 +39,9 @@ const LATER_BUCKETS: &str = "SELECT bucket_us FROM open_bucket WHERE project_id 
      ORDER BY bucket_us LIMIT 100";
 const REMOVE_BLOCKS: &str =
     "DELETE FROM open_report WHERE project_id = $1 AND bucket_us = $2 AND part = $3";
+const REMOVE_BLOCK: &str =
+    "DELETE FROM open_report WHERE project_id = $1 AND bucket_us = $2 AND part = $3 AND id = $4";
+const REWRITE_BLOCK: &str = "UPDATE open_report SET reports = $5 WHERE project_id = $1 AND bucket_us = $2 AND part = $3 AND id = $4";
 const REMOVE_BUCKET: &str = "DELETE FROM open_bucket WHERE project_id = $1 AND bucket_us = $2";
 const CLOSED_HOURS: &str = "SELECT hour_us, id, reports FROM closed_report WHERE project_id = $1 AND hour_us = $2 AND part = $3 \
      AND id > $4 ORDER BY id LIMIT $5";
@@ -52,13 +55,7 @@ const DUE_PROJECTS: &str = "SELECT project_id FROM open_bucket WHERE project_id 
 impl Store {
     /// Projects with page views that are due to close.
     pub async fn projects_to_close(&self, now_us: i64) -> Result<Vec<ProjectId>, StoreError> {
-        let rows: Vec<(Vec<u8>,)> = self
-            .db
-            .rows(DUE_PROJECTS, args![due_before(now_us)])
-            .await?;
-        rows.iter()
-            .map(|(id,)| Id::from_row(id).map(ProjectId))
-            .collect()
+        super::leases::waiting(&self.db, DUE_PROJECTS, Some(due_before(now_us))).await
     }
 }
 
@@ -155,6 +152,58 @@ pub(super) async fn open_of(
         .await?;
     }
     Ok(open)
+}
+
+/// Takes a series' open page views out, or those of one of its releases, from at most `limit` blocks. Answers from how
+/// many. What is known of closed ones stays for its day: by it a late report is known for one.
+pub(super) async fn drop_open(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+    release: Option<&str>,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let part = part_of(series);
+    let keep = |origin: &Origin| {
+        origin.series != series || release.is_some_and(|release| origin.release != release)
+    };
+    let mut changed = 0;
+    let buckets: Vec<(i64,)> = tx.rows(OPEN_BUCKETS, args![project]).await?;
+    for (bucket_us,) in buckets {
+        let mut last = Id::NIL.bytes().to_vec();
+        loop {
+            let rows: Vec<(Vec<u8>, Vec<u8>)> = tx
+                .rows(BLOCKS_OF, args![project, bucket_us, part, &last, BLOCKS])
+                .await?;
+            let is_last = (rows.len() as i64) < BLOCKS;
+            for (id, reports) in rows {
+                let stored = StoredBlock::decode(&reports, bucket_us)?;
+                let mut kept = Block::default();
+                kept.add_all(&stored, keep)?;
+                if kept.ids().is_empty() {
+                    tx.execute(REMOVE_BLOCK, args![project, bucket_us, part, &id])
+                        .await?;
+                    changed += 1;
+                } else if kept.ids().len() < stored.len() {
+                    let reports = kept.encode(bucket_us)?;
+                    tx.execute(
+                        REWRITE_BLOCK,
+                        args![project, bucket_us, part, &id, &reports],
+                    )
+                    .await?;
+                    changed += 1;
+                }
+                last = id;
+                if changed >= limit as u64 {
+                    return Ok(changed);
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok(changed)
 }
 
 /// What closed in one step.

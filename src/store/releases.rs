@@ -49,6 +49,8 @@ const UPSERT: &str = "INSERT INTO release (project_id, name, commit_id, parent, 
          WHEN excluded.time_us < release.time_us THEN excluded.time_us ELSE release.time_us END, \
      declared = CASE WHEN excluded.declared > release.declared THEN excluded.declared ELSE release.declared END, \
      note = COALESCE(excluded.note, release.note)";
+const SEEN: &str = "INSERT INTO release (project_id, name, on_main, time_us, declared, created_us) \
+     VALUES ($1, $2, 1, $3, 0, $4) ON CONFLICT (project_id, name) DO NOTHING";
 const LIST: &str = "SELECT name, commit_id, parent, branch, on_main, time_us, declared, note FROM release \
      WHERE project_id = $1 ORDER BY name LIMIT $2";
 
@@ -78,6 +80,18 @@ pub(super) async fn upsert(
     )
     .await?;
     Ok(())
+}
+
+/// Registers a release that field data name, unless it is known; how many were new.
+pub(super) async fn seen(
+    tx: &mut Tx,
+    project: &ProjectId,
+    release: &str,
+    time_us: i64,
+    now_us: i64,
+) -> Result<u64, StoreError> {
+    tx.execute(SEEN, args![project, release, time_us, now_us])
+        .await
 }
 
 impl Store {

@@ -71,10 +71,12 @@ type RunRow = (
     Option<String>,
 );
 
+// A known run is left as it is, but held until the upload is committed: whoever deletes it waits, or is waited for.
 const INSERT: &str = "INSERT INTO run (project_id, id, name, source, testbed, release, commit_id, branch, pull_request, \
      on_main, workload, harness, fingerprint, started_us, received_us) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-     ON CONFLICT (project_id, id) DO NOTHING";
+     ON CONFLICT (project_id, id) DO UPDATE SET received_us = run.received_us";
+const LOCK: &str = "UPDATE run SET received_us = received_us WHERE project_id = $1 AND id = $2";
 const ALL: &str = "SELECT id, name, source, testbed, release, commit_id, branch, pull_request, on_main, workload, \
      harness, fingerprint, started_us, received_us, excluded_reason FROM run WHERE project_id = $1 ORDER BY id LIMIT $2";
 const OF_RELEASE: &str = "SELECT id, name, source, testbed, release, commit_id, branch, pull_request, on_main, workload, \
@@ -116,6 +118,14 @@ pub(super) async fn insert(tx: &mut Tx, project: &ProjectId, run: &Run) -> Resul
     )
     .await?;
     Ok(())
+}
+
+/// Holds a run until the transaction ends: no upload of it is committed meanwhile.
+pub(super) async fn lock(tx: &mut Tx, project: &ProjectId, run: &Id) -> Result<(), StoreError> {
+    match tx.execute(LOCK, args![project, run]).await? {
+        0 => Err(StoreError::NotFound),
+        _ => Ok(()),
+    }
 }
 
 /// Ids of the runs that a person excluded.

@@ -107,10 +107,10 @@ const INSERT: &str = "INSERT INTO series (project_id, id, flow_name, metric, uni
      labels, direction, created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
      ON CONFLICT (project_id, id) DO NOTHING";
 const LIST: &str = "SELECT id, flow_name, metric, unit, dimension, source, testbed, basis, labels, direction \
-     FROM series WHERE project_id = $1 ORDER BY id LIMIT $2";
-const FIELD_FLOWS: &str =
-    "SELECT DISTINCT flow_name FROM series WHERE project_id = $1 AND source = 'rum' LIMIT $2";
-const IDS: &str = "SELECT id FROM series WHERE project_id = $1 ORDER BY id LIMIT $2";
+     FROM series WHERE project_id = $1 AND deleted_us IS NULL ORDER BY id LIMIT $2";
+const FIELD_FLOWS: &str = "SELECT DISTINCT flow_name FROM series WHERE project_id = $1 AND source = 'rum' AND deleted_us IS NULL LIMIT $2";
+const IDS: &str =
+    "SELECT id FROM series WHERE project_id = $1 AND deleted_us IS NULL ORDER BY id LIMIT $2";
 
 /// More series than this no project has: the configured limit stays far below.
 const LIST_LIMIT: i64 = 100_000;

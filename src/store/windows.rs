@@ -13,7 +13,10 @@ use crate::stats::Interval;
 pub use body::WindowBody;
 use body::median;
 pub(super) use every::{page, unfolded};
-pub(super) use rows::{BODIES_AT, load, mark, mark_all, rebuild_releases_of, save};
+pub(super) use rows::{
+    BODIES_AT, drop_run, drop_windows, load, mark, mark_all, rebuild_release, rebuild_releases_of,
+    save,
+};
 
 /// The stretch that a window covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

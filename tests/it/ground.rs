@@ -72,7 +72,7 @@ pub(crate) struct Server {
     end: Option<oneshot::Sender<()>>,
     served: Option<tokio::task::JoinHandle<()>>,
     pub(crate) engine: &'static str,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
@@ -112,16 +112,22 @@ impl Server {
             end: Some(end),
             served: Some(served),
             engine: database.engine,
-            _directory: database.directory,
+            directory: database.directory,
         }
     }
 
     /// Stops it in order.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
+        self.stop_and_keep().await;
+    }
+
+    /// Stops it in order; a database in a file goes with the directory that is given back.
+    pub(crate) async fn stop_and_keep(mut self) -> TempDir {
         drop(self.end.take());
         if let Some(served) = self.served.take() {
             served.await.unwrap();
         }
+        self.directory
     }
 
     /// A token of some scope.
@@ -145,9 +151,13 @@ impl Server {
             .bearer_auth(&self.admin)
     }
 
-    /// The address of something in the project's API.
+    /// The address of something in the project's API; of the project itself where the path is empty.
     pub(crate) fn address(&self, path: &str) -> String {
-        format!("{}/api/v1/projects/{PROJECT}/{path}", self.url)
+        let project = format!("{}/api/v1/projects/{PROJECT}", self.url);
+        match path {
+            "" => project,
+            path => format!("{project}/{path}"),
+        }
     }
 
     /// A document of the API.

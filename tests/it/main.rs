@@ -7,6 +7,7 @@ mod cli_gate;
 mod cli_parse;
 mod cli_push;
 mod cli_stub;
+mod deletion;
 mod demo_story;
 mod durability;
 mod export;

@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1/projects/{project}`.
 
 pub mod config;
+pub mod deletions;
 pub mod findings;
 pub mod flows;
 pub mod gates;

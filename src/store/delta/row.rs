@@ -100,6 +100,38 @@ impl Row {
         Ok(deltas)
     }
 
+    /// Everything in it as deltas, reports too.
+    pub(in crate::store) fn into_deltas(mut self) -> Result<Vec<Delta>, StoreError> {
+        let mut deltas = self.deltas(None)?;
+        for report in &self.reports {
+            deltas.push(Delta {
+                origin: self.origin(report.origin)?.clone(),
+                time_us: report.time_us,
+                values: Values::Report {
+                    id: report.id,
+                    sequence: report.sequence,
+                    value: report.value,
+                },
+                failed: 0,
+                dropped: 0,
+            });
+        }
+        Ok(deltas)
+    }
+
+    /// What was measured where, each with the first time at which it was.
+    pub(in crate::store) fn heard(&self) -> Vec<(Arc<Origin>, i64)> {
+        let mut first_us = vec![i64::MAX; self.origins.len()];
+        let reports = self.reports.iter().map(|it| (it.origin, it.time_us));
+        let parts = self.parts.iter().map(|it| (it.origin, it.time_us));
+        for (origin, time_us) in reports.chain(parts) {
+            if let Some(first) = first_us.get_mut(origin as usize) {
+                *first = time_us.min(*first);
+            }
+        }
+        self.origins.iter().cloned().zip(first_us).collect()
+    }
+
     /// What a measurement's number stands for.
     pub(in crate::store) fn origin(&self, number: u32) -> Result<&Arc<Origin>, StoreError> {
         self.origins

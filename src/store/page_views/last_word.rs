@@ -180,6 +180,11 @@ pub(in crate::store) struct StoredBlock {
 }
 
 impl StoredBlock {
+    /// How many page views' metrics it tells of.
+    pub(in crate::store) fn len(&self) -> usize {
+        self.reports.len()
+    }
+
     pub(in crate::store) fn decode(row: &[u8], bucket_us: i64) -> Result<StoredBlock, StoreError> {
         let (origins, reports): (Vec<Origin>, Vec<StoredReport>) = postcard::from_bytes(row)
             .map_err(|error| StoreError::Corrupt(format!("page views: {error}")))?;

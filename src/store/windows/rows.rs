@@ -43,6 +43,12 @@ const RUN_WINDOWS_OF_RELEASE: &str = "SELECT start_us, release, run_id, told, bo
 const SERIES_OF_RUN: &str = "SELECT series_id FROM series_window WHERE project_id = $1 AND run_id = $2 AND kind = 1 LIMIT $3";
 const MARK: &str = "INSERT INTO series_state (project_id, series_id, changed, judged, changed_us) VALUES ($1, $2, 1, 0, $3) \
      ON CONFLICT (project_id, series_id) DO UPDATE SET changed = series_state.changed + 1, changed_us = excluded.changed_us";
+const DROP_OF_SERIES: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 \
+     AND (kind, start_us, release, run_id) IN (SELECT kind, start_us, release, run_id FROM series_window \
+     WHERE project_id = $1 AND series_id = $2 ORDER BY kind, start_us, release, run_id LIMIT $3)";
+const DROP_OF_RELEASE: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 \
+     AND (kind, start_us, release, run_id) IN (SELECT kind, start_us, release, run_id FROM series_window \
+     WHERE project_id = $1 AND series_id = $2 AND release = $4 LIMIT $3)";
 const MARK_ALL: &str =
     "UPDATE series_state SET changed = changed + 1, changed_us = $2 WHERE project_id = $1";
 
@@ -168,42 +174,93 @@ pub(in crate::store) async fn rebuild_releases_of(
         .await?;
     for (id,) in series {
         let series = SeriesId(Id::from_row(&id)?);
-        let rows: Vec<Whole> = tx
-            .rows(
-                RUN_WINDOWS_OF_RELEASE,
-                args![project, series.id(), release, WINDOW_LIMIT],
-            )
-            .await?;
-        let key = WindowKey {
-            series,
-            span: Span::Release,
-            release: release.to_owned(),
-        };
-        let mut whole = Window::new(key.clone());
-        let mut runs = 0;
-        for row in rows {
-            let window = self::whole(series, 1, row)?;
-            let kept = match window.key.span {
-                Span::Run(run) => !excluded.contains(&run),
-                _ => false,
-            };
-            if kept {
-                runs += 1;
-                whole.merge(&window)?;
-            }
-        }
-        if runs == 0 {
-            let (kind, start_us, run) = columns(&key.span);
-            tx.execute(
-                DROP_ONE,
-                args![project, series.id(), kind, start_us, release, &run],
-            )
-            .await?;
-        } else {
-            whole.settle();
-            save(tx, project, &whole).await?;
-        }
+        rebuild_release(tx, project, series, release, excluded).await?;
         mark(tx, project, series, now_us).await?;
     }
     Ok(())
+}
+
+/// Rebuilds a release's window of a lab series from its runs, leaving out excluded ones. Answers how many windows it
+/// read.
+pub(in crate::store) async fn rebuild_release(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+    release: &str,
+    excluded: &[Id],
+) -> Result<u64, StoreError> {
+    let rows: Vec<Whole> = tx
+        .rows(
+            RUN_WINDOWS_OF_RELEASE,
+            args![project, series.id(), release, WINDOW_LIMIT],
+        )
+        .await?;
+    let read = rows.len() as u64;
+    let key = WindowKey {
+        series,
+        span: Span::Release,
+        release: release.to_owned(),
+    };
+    let mut whole = Window::new(key.clone());
+    let mut runs = 0;
+    for row in rows {
+        let window = self::whole(series, 1, row)?;
+        let kept = match window.key.span {
+            Span::Run(run) => !excluded.contains(&run),
+            _ => false,
+        };
+        if kept {
+            runs += 1;
+            whole.merge(&window)?;
+        }
+    }
+    if runs == 0 {
+        let (kind, start_us, run) = columns(&key.span);
+        tx.execute(
+            DROP_ONE,
+            args![project, series.id(), kind, start_us, release, &run],
+        )
+        .await?;
+    } else {
+        whole.settle();
+        save(tx, project, &whole).await?;
+    }
+    Ok(read)
+}
+
+/// Removes a run's window of a series; how many there were.
+pub(in crate::store) async fn drop_run(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+    release: &str,
+    run: &Id,
+) -> Result<u64, StoreError> {
+    let (kind, start_us, run) = columns(&Span::Run(*run));
+    tx.execute(
+        DROP_ONE,
+        args![project, series.id(), kind, start_us, release, &run],
+    )
+    .await
+}
+
+/// Removes up to `limit` windows of a series, of all spans; only those of one release, where it is given. Answers how
+/// many.
+pub(in crate::store) async fn drop_windows(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+    release: Option<&str>,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    match release {
+        None => {
+            tx.execute(DROP_OF_SERIES, args![project, series.id(), limit])
+                .await
+        }
+        Some(release) => {
+            tx.execute(DROP_OF_RELEASE, args![project, series.id(), limit, release])
+                .await
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod rows;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use longwatch::clock::now_us;
 use longwatch::http::{App, Settings, router};
@@ -42,7 +43,7 @@ impl Still {
             public_read: true,
             ..Settings::default()
         };
-        let app = App::new(store.clone(), writer, settings);
+        let app = App::new(store.clone(), writer, Arc::default(), settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = router(app).into_make_service_with_connect_info::<SocketAddr>();

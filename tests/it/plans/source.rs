@@ -10,8 +10,8 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::statement::Statement;
 
-/// What is written for `psql` to run, not for the service.
-const SCRIPTS: &[&str] = &["backup::postgres::opening"];
+/// What an operator's command says to one engine about the whole database, once in a while.
+const WHOLE: &str = "backup::";
 
 /// What one source file holds.
 #[derive(Default)]
@@ -45,6 +45,7 @@ pub(super) fn statements() -> Vec<Statement> {
             }
         }
     }
+    all.strays.retain(|stray| !stray.starts_with(WHOLE));
     assert!(all.strays.is_empty(), "\n{}\n", all.strays.join("\n"));
     let built = longwatch::store::built_statements();
     let told: BTreeSet<String> = built.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -55,6 +56,8 @@ pub(super) fn statements() -> Vec<Statement> {
     let built = built.into_iter();
     all.statements
         .extend(built.map(|(name, text)| Statement::new(name, text)));
+    all.statements
+        .retain(|statement| !statement.name.starts_with(WHOLE));
     all.statements.sort_by(|a, b| a.name.cmp(&b.name));
     all.statements
 }
@@ -71,7 +74,6 @@ pub(super) fn read(module: &str, text: &str) -> Source {
             if looks_like_sql(&text) {
                 source.statements.push(Statement::new(&place, &text));
             }
-        } else if SCRIPTS.contains(&place.as_str()) {
         } else if let Some(text) = literals.iter().find(|text| looks_like_sql(text)) {
             if is_static(&item) {
                 source.builders.insert(place.clone());
