@@ -148,7 +148,12 @@ fn reads_too_much(tables: &[Table], statement: &Statement, plan: &Plan) -> Vec<O
             sought.all(|column| asked.iter().any(|condition| condition.column == *column))
         };
         // Which one of several queries reads the table here can be told by what it seeks.
-        let reading = queries.iter().filter(is_of).find(asks);
+        // What a join seeks may be another table's column.
+        let reading = queries
+            .iter()
+            .filter(is_of)
+            .find(asks)
+            .or_else(|| queries.iter().find(is_of));
         let table = tables.iter().find(|table| table.name == access.table);
         let (Some(query), Some(table)) = (reading, table) else {
             panic!("{}: {plan:?}", statement.name);

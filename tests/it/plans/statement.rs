@@ -186,7 +186,7 @@ impl Query {
             let rest = &self.tokens[at + 1..];
             let until = rest.iter().position(ends).unwrap_or(rest.len());
             let parts = rest[..until].split(|t| t.depth == self.depth && t.text == "AND");
-            conditions.extend(parts.map(condition));
+            conditions.extend(parts.flat_map(conditions_of));
         }
         conditions
     }
@@ -230,12 +230,23 @@ impl Query {
     }
 }
 
-fn condition(tokens: &[Token]) -> Condition {
-    let column = tokens.first().map_or("", |token| &token.text);
-    Condition {
-        column: unqualified(column).to_owned(),
-        rest: tokens[1..].iter().map(|token| token.text.clone()).collect(),
-    }
+/// What a comparison asks of each of its columns: one, or those of a row such as `(day_us, reason) > ($3, $4)`.
+fn conditions_of(tokens: &[Token]) -> Vec<Condition> {
+    let texts: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();
+    let (columns, rest) = match texts.first() {
+        Some(&"(") => {
+            let end = texts.iter().position(|text| *text == ")").unwrap_or(0);
+            (&texts[1..end.max(1)], &texts[end + 1..])
+        }
+        _ => texts.split_at(1.min(texts.len())),
+    };
+    let columns = columns.iter().filter(|column| **column != ",");
+    columns
+        .map(|column| Condition {
+            column: unqualified(column).to_owned(),
+            rest: rest.iter().map(|text| (*text).to_owned()).collect(),
+        })
+        .collect()
 }
 
 /// A column's name without its table's.
