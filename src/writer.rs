@@ -55,10 +55,10 @@ impl Writer {
     ///
     /// # Errors
     /// [`WriteError::Busy`] when the queue is full or the database did not answer, [`WriteError::Refused`] otherwise.
-    pub async fn submit(&self, submission: Submission) -> Answer {
+    pub async fn submit(&self, submission: Box<Submission>) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.queue
-            .try_send((Box::new(submission), answer))
+            .try_send((submission, answer))
             .map_err(|_| WriteError::Busy)?;
         answered.await.unwrap_or(Err(WriteError::Busy))
     }

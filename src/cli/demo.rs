@@ -111,7 +111,7 @@ async fn fill(store: &Store, shop: &Shop, now_us: i64) -> Result<(), Failure> {
         let writer = writer.clone();
         flying.spawn(async move {
             writer
-                .submit(submission)
+                .submit(Box::new(submission))
                 .await
                 .map(|_| ())
                 .map_err(|error| Failure::usage(error.to_string(), "try again"))

@@ -239,7 +239,7 @@ async fn store(
         dropped: taken.dropped.into_iter().collect(),
         received_us: sender.received_us,
     };
-    match app.writer.submit(submission).await? {
+    match app.writer.submit(Box::new(submission)).await? {
         Committed::Stored => {
             app.known.remember(&caller.project, ids.into_iter());
             Ok(Json(answer))

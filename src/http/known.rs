@@ -214,7 +214,8 @@ impl<K: Eq + Hash, V: Clone> Lately<K, V> {
                 None => None,
             }
         };
-        let found = look(known).await?;
+        // In a box: it is rare, and hundreds wait for a commit with the rest of their future in memory.
+        let found = Box::pin(look(known)).await?;
         let mut all = locked(&self.0);
         if all.len() > LOOKED_UP {
             all.clear();

@@ -123,7 +123,7 @@ async fn take(app: &App, request: Request) -> Result<()> {
         text(header::REFERER),
     );
     let config = app.known.config(&app.store, &project).await?;
-    let mut submission = plain(project, received_us);
+    let mut submission = Box::new(plain(project, received_us));
     let mut strangers = Vec::new();
     match parsed {
         Ok(batch) => {
@@ -149,7 +149,8 @@ async fn take(app: &App, request: Request) -> Result<()> {
         app.writer.submit(submission).await?;
     }
     for (word, report) in strangers {
-        settle(app, &project, &config, received_us, word, report).await?;
+        // In a box, since it is rare and would make every beacon's future as large as itself.
+        Box::pin(settle(app, &project, &config, received_us, word, report)).await?;
     }
     Ok(())
 }
@@ -235,7 +236,7 @@ async fn settle(
         .release
         .filter(|release| !app.known.knows_release(project, &release.name));
     let new_release = release.as_ref().map(|release| release.name.clone());
-    let submission = Submission {
+    let submission = Box::new(Submission {
         new_series: taken
             .series
             .into_iter()
@@ -245,7 +246,7 @@ async fn settle(
         deltas: taken.deltas,
         dropped: taken.dropped.into_iter().collect(),
         ..plain(*project, received_us)
-    };
+    });
     if let Committed::Stored = app.writer.submit(submission).await? {
         if !unseen.is_empty() {
             app.known.remember(project, unseen.into_iter());
