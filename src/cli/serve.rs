@@ -37,7 +37,11 @@ pub(crate) struct Args {
     /// Let webhooks go to private addresses and plain HTTP (never in the file)
     #[arg(long)]
     allow_private_routes: bool,
-    /// A TOML file with `database`, `listen`, `public_url`, `public_read`; arguments and variables win over it
+    /// The database is behind a PgBouncer 1.21 or newer that pools transactions, with max_prepared_statements above 0
+    #[arg(long, env = "LONGWATCH_TRANSACTION_POOLER")]
+    transaction_pooler: bool,
+    /// A TOML file with `database`, `listen`, `public_url`, `public_read`, `transaction_pooler`; arguments and variables
+    /// win over it
     #[arg(long, value_name = "FILE", env = "LONGWATCH_SETTINGS")]
     settings: Option<PathBuf>,
 }
@@ -50,6 +54,7 @@ struct SettingsFile {
     listen: Option<String>,
     public_url: Option<String>,
     public_read: Option<bool>,
+    transaction_pooler: Option<bool>,
 }
 
 impl SettingsFile {
@@ -61,7 +66,7 @@ impl SettingsFile {
         toml::from_str(&text).map_err(|error| {
             Failure::usage(
                 format!("{}: {error}", path.display()),
-                "it may hold database, listen, public_url and public_read",
+                "it may hold database, listen, public_url, public_read and transaction_pooler",
             )
         })
     }
@@ -78,6 +83,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         .listen
         .or(file.listen)
         .unwrap_or_else(|| LISTEN.to_owned());
+    let transaction_pooler = args.transaction_pooler || file.transaction_pooler.unwrap_or(false);
     let settings = Settings {
         public_read: args.public_read || file.public_read.unwrap_or(false),
         public_url: args.public_url.or(file.public_url).unwrap_or_default(),
@@ -87,7 +93,11 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     log_to_standard_error();
     on_many_threads(async {
         let held = Store::lock_for_serving(&database)?;
-        let store = Store::open(&database).await?;
+        let store = if transaction_pooler {
+            Store::open_behind_transaction_pooler(&database).await?
+        } else {
+            Store::open(&database).await?
+        };
         if held.is_some() {
             store.end_claims_of_the_dead().await?;
         }

@@ -196,7 +196,10 @@ impl Db {
                 url.split(':').next().unwrap_or_default().to_owned(),
             ));
         }
-        let options = PgConnectOptions::from_str(url)?.application_name("longwatch");
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("longwatch")
+            // The server's own default loses nothing, and poolers refuse what they do not know.
+            .extra_float_digits(None);
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)

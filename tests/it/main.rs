@@ -19,6 +19,7 @@ mod migrations;
 mod notifier;
 mod page_views;
 mod plans;
+mod pooler;
 mod process;
 mod security;
 mod tidy;
