@@ -24,6 +24,11 @@ impl Counters {
     pub fn begin_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
+
+    /// Whether this instance is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
 }
 
 impl Counters {
@@ -52,7 +57,7 @@ pub async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = String), (status = 503, body = String)))]
 pub async fn readyz(State(app): State<App>) -> Response {
-    if app.counters.draining.load(Ordering::Relaxed) {
+    if app.counters.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
     }
     match app.store.ping().await {

@@ -21,5 +21,6 @@ mod page_views;
 mod plans;
 mod pooler;
 mod process;
+mod restarts;
 mod security;
 mod tidy;
