@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
@@ -9,6 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
+use crate::store::StoreError;
+
+/// A database that takes longer to answer is not there for whoever asks.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// What this process has done since it started.
 #[derive(Debug, Default)]
@@ -60,7 +65,8 @@ pub async fn readyz(State(app): State<App>) -> Response {
     if app.counters.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
     }
-    match app.store.ping().await {
+    let answered = tokio::time::timeout(READY_WITHIN, app.store.ping()).await;
+    match answered.unwrap_or(Err(StoreError::Silent)) {
         Ok(()) => "ready".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");

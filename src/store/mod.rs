@@ -147,6 +147,9 @@ pub enum StoreError {
     /// The database refused or failed a statement.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The database did not answer a statement in time; whether it was done is not known.
+    #[error("the database does not answer")]
+    Silent,
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -240,7 +243,7 @@ impl StoreError {
                 ),
                 _ => false,
             },
-            StoreError::LeaseLost => true,
+            StoreError::LeaseLost | StoreError::Silent => true,
             _ => false,
         }
     }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
-use serde_json::json;
 
 use crate::ground::{databases, of_engine};
 use crate::process::{Process, token, within};
+use crate::writers::{counts, measurement};
 
 const WRITERS: usize = 4;
 /// A writer rests so long between two requests.
@@ -26,38 +26,14 @@ async fn keep_writing(
 ) -> usize {
     let mut number = 0;
     while !until.load(Ordering::Relaxed) {
-        let body = json!({"source": "load", "release": "v1", "measurements": [
-            {"flow": format!("flow-{writer}"), "metric": "latency", "unit": "ms", "basis": "op", "values": [1 + number % 90]}]});
-        let url = format!("{}/api/v1/projects/shop/samples", address(number));
-        let answer = client
-            .post(&url)
-            .bearer_auth(&token)
-            .header("idempotency-key", format!("{writer}-{number}"))
-            .json(&body)
-            .send()
-            .await;
+        let request = measurement(&client, &address(number), &token, writer, number);
+        let answer = request.send().await;
         let answer = answer.unwrap_or_else(|error| panic!("{writer}-{number}: {error:?}"));
         assert_eq!(answer.status(), StatusCode::OK, "{writer}-{number}");
         number += 1;
         tokio::time::sleep(PAUSE).await;
     }
     number
-}
-
-/// Every flow counts what its writer had acknowledged.
-async fn counts(server: &Process, token: &str, acknowledged: &[usize]) {
-    let client = Client::new();
-    let list = server.get(&client, token, "series").await;
-    let items = list["items"].as_array().unwrap();
-    assert_eq!(items.len(), acknowledged.len(), "{list}");
-    for series in items {
-        let flow = series["flow"].as_str().unwrap();
-        let writer: usize = flow.strip_prefix("flow-").unwrap().parse().unwrap();
-        let id = series["id"].as_str().unwrap();
-        let path = format!("series/{id}/histogram?release=v1");
-        let histogram = server.get(&client, token, &path).await;
-        assert_eq!(histogram["count"], acknowledged[writer], "{flow}");
-    }
 }
 
 /// What a load balancer knows of an instance.
