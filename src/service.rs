@@ -1,5 +1,7 @@
 //! A running service: writer, fold, detector, notifier and HTTP, started together and stopped in order.
 
+mod closing;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +16,12 @@ use crate::store::{Id, Store};
 use crate::writer::Writer;
 use crate::{detector, folder, notifier};
 
+use closing::Closing;
+
 /// How long open requests may take to end once the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long a connection that was accepted last may take to send its request.
+const LAST_REQUEST: Duration = Duration::from_millis(200);
 
 /// The service's parts, running.
 #[derive(Debug)]
@@ -66,8 +72,9 @@ impl Service {
         Service { app, stop, tasks }
     }
 
-    /// Serves HTTP until `ended` completes, then drains: readiness turns at once, open requests get a deadline, the
-    /// queue is committed, and the background work ends.
+    /// Serves HTTP until `ended` completes, then drains: readiness turns at once and answers close their connections;
+    /// after the settings' grace the listener closes, open requests get a deadline, the queue is committed, and the
+    /// background work ends.
     ///
     /// # Errors
     /// When the listener fails.
@@ -77,14 +84,19 @@ impl Service {
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let app = self.app.clone();
+        let (close, closed) = watch::channel(false);
         let (deadline, expired) = tokio::sync::oneshot::channel::<()>();
         let graceful = async move {
             ended.await;
             app.counters.begin_draining();
+            tokio::time::sleep(app.settings.grace).await;
+            let _ = close.send(true);
+            tokio::time::sleep(LAST_REQUEST).await;
             drop((app, deadline));
         };
         let make = Door::to(self.app.clone()).into_make_service();
-        let serving = axum::serve(listener, make).with_graceful_shutdown(graceful);
+        let serving =
+            axum::serve(Closing::new(listener, closed), make).with_graceful_shutdown(graceful);
         let overdue = async {
             let _ = expired.await;
             tokio::time::sleep(DRAIN).await;

@@ -3,6 +3,8 @@
 //! A lone submission is committed at once; while a commit runs, others queue and form the next group. So groups grow
 //! with the load and nobody waits for a timer.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::{Committed, Store, StoreError, Submission};
@@ -17,6 +19,8 @@ const GROUP_VALUES: usize = 2_000_000;
 /// So many measurements of the field are worth a round of the fold; fewer wait for its next look, since real users'
 /// page views stay open for half an hour anyway and readers take what waits.
 const WORTH_A_ROUND: usize = 20_000;
+/// How long a sender waits for the database. What it sent may still be stored, and counts once when it comes again.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a transient failure of the database is tried again before the senders hear of it.
 const ATTEMPTS: u32 = 3;
 
@@ -25,9 +29,14 @@ type Answer = Result<Committed, WriteError>;
 /// Why a submission was not stored.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum WriteError {
-    /// The queue is full or the database is away; send again later, nothing was stored.
+    /// The queue is full; send again later, nothing was stored.
     #[error("busy; nothing was stored, send it again")]
     Busy,
+    /// The database is away or did not answer in time; send again later, under the same key, since it may be stored.
+    #[error(
+        "the database does not answer; it may have been stored, send it again with its idempotency key"
+    )]
+    Unsettled,
     /// The store refused it; sending it again won't help.
     #[error("{0}")]
     Refused(String),
@@ -54,13 +63,17 @@ impl Writer {
     /// Makes a submission durable; answers only when it is on disk.
     ///
     /// # Errors
-    /// [`WriteError::Busy`] when the queue is full or the database did not answer, [`WriteError::Refused`] otherwise.
+    /// [`WriteError::Busy`] when the queue is full, [`WriteError::Unsettled`] when the database did not answer,
+    /// [`WriteError::Refused`] otherwise.
     pub async fn submit(&self, submission: Box<Submission>) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.queue
             .try_send((submission, answer))
             .map_err(|_| WriteError::Busy)?;
-        answered.await.unwrap_or(Err(WriteError::Busy))
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(Ok(answer)) => answer,
+            _ => Err(WriteError::Unsettled),
+        }
     }
 
     /// How many submissions wait.
@@ -106,14 +119,14 @@ async fn commit(store: &Store, group: Vec<Box<Submission>>) -> Vec<Answer> {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(error) if error.is_transient() => {
             tracing::warn!(%error, "commit failed, the senders are asked to come back");
-            group.iter().map(|_| Err(WriteError::Busy)).collect()
+            group.iter().map(|_| Err(WriteError::Unsettled)).collect()
         }
         // One of them may be poisoned: alone, only that one fails.
         Err(_) if group.len() > 1 => {
             let mut outcomes = Vec::with_capacity(group.len());
             for submission in group {
                 outcomes.push(match attempt(store, &[submission]).await {
-                    Ok(mut outcome) => outcome.pop().ok_or(WriteError::Busy),
+                    Ok(mut outcome) => outcome.pop().ok_or(WriteError::Unsettled),
                     Err(error) => Err(refusal(&error)),
                 });
             }
@@ -126,7 +139,7 @@ async fn commit(store: &Store, group: Vec<Box<Submission>>) -> Vec<Answer> {
 fn refusal(error: &StoreError) -> WriteError {
     tracing::error!(%error, "submission refused by the store");
     if error.is_transient() {
-        WriteError::Busy
+        WriteError::Unsettled
     } else {
         WriteError::Refused(error.to_string())
     }
@@ -138,7 +151,7 @@ async fn attempt(store: &Store, group: &[Box<Submission>]) -> Result<Vec<Committ
         match store.commit(group).await {
             Err(error) if error.is_transient() && attempt < ATTEMPTS => {
                 let pause_ms = 20 * 4_u64.pow(attempt) + u64::from(rand::random::<u8>() % 20);
-                tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                 attempt += 1;
             }
             other => return other,

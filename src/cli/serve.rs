@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use listenfd::ListenFd;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
@@ -25,7 +27,7 @@ pub(crate) struct Args {
     /// `sqlite:FILE` or `postgres://…` [default: sqlite:longwatch.db]
     #[arg(long, value_name = "URL", env = "LONGWATCH_DATABASE")]
     database: Option<String>,
-    /// Address and port; port 0 takes a free one [default: 127.0.0.1:7878]
+    /// Address and port; port 0 takes a free one; a socket that systemd passes wins [default: 127.0.0.1:7878]
     #[arg(long, value_name = "ADDRESS", env = "LONGWATCH_LISTEN")]
     listen: Option<String>,
     /// The address at which people reach it, for links in alerts [default: http:// and the listening address]
@@ -37,7 +39,15 @@ pub(crate) struct Args {
     /// Let webhooks go to private addresses and plain HTTP (never in the file)
     #[arg(long)]
     allow_private_routes: bool,
-    /// A TOML file with `database`, `listen`, `public_url`, `public_read`; arguments and variables win over it
+    /// The database is behind a PgBouncer 1.21 or newer that pools transactions, with max_prepared_statements above 0
+    #[arg(long, env = "LONGWATCH_TRANSACTION_POOLER")]
+    transaction_pooler: bool,
+    /// Told to stop, go on serving for so many seconds while /readyz says 503, so that a load balancer notices
+    /// [default: 0]
+    #[arg(long, value_name = "SECONDS", env = "LONGWATCH_GRACE")]
+    grace: Option<u16>,
+    /// A TOML file with `database`, `listen`, `public_url`, `public_read`, `transaction_pooler`, `grace`; arguments and
+    /// variables win over it
     #[arg(long, value_name = "FILE", env = "LONGWATCH_SETTINGS")]
     settings: Option<PathBuf>,
 }
@@ -50,6 +60,8 @@ struct SettingsFile {
     listen: Option<String>,
     public_url: Option<String>,
     public_read: Option<bool>,
+    transaction_pooler: Option<bool>,
+    grace: Option<u16>,
 }
 
 impl SettingsFile {
@@ -61,7 +73,7 @@ impl SettingsFile {
         toml::from_str(&text).map_err(|error| {
             Failure::usage(
                 format!("{}: {error}", path.display()),
-                "it may hold database, listen, public_url and public_read",
+                "it may hold database, listen, public_url, public_read, transaction_pooler and grace",
             )
         })
     }
@@ -78,16 +90,22 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         .listen
         .or(file.listen)
         .unwrap_or_else(|| LISTEN.to_owned());
+    let transaction_pooler = args.transaction_pooler || file.transaction_pooler.unwrap_or(false);
     let settings = Settings {
         public_read: args.public_read || file.public_read.unwrap_or(false),
         public_url: args.public_url.or(file.public_url).unwrap_or_default(),
         allow_private_routes: args.allow_private_routes,
+        grace: Duration::from_secs(args.grace.or(file.grace).unwrap_or_default().into()),
         ..Settings::default()
     };
     log_to_standard_error();
     on_many_threads(async {
         let held = Store::lock_for_serving(&database)?;
-        let store = Store::open(&database).await?;
+        let store = if transaction_pooler {
+            Store::open_behind_transaction_pooler(&database).await?
+        } else {
+            Store::open(&database).await?
+        };
         if held.is_some() {
             store.end_claims_of_the_dead().await?;
         }
@@ -102,13 +120,21 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     })
 }
 
-/// Listens, and settles the address at which people reach the service.
+/// Listens, on the socket that systemd passes where it passes one, and settles the address at which people reach the
+/// service.
 pub(super) async fn bind(
     listen: &str,
     mut settings: Settings,
 ) -> Result<(TcpListener, Settings), Failure> {
     let failed = |error| Failure::file(listen, error);
-    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let passed = ListenFd::from_env().take_tcp_listener(0);
+    let listener = match passed.map_err(|error| Failure::file("passed socket", error))? {
+        Some(listener) => {
+            listener.set_nonblocking(true).map_err(failed)?;
+            TcpListener::from_std(listener).map_err(failed)?
+        }
+        None => TcpListener::bind(listen).await.map_err(failed)?,
+    };
     let address: SocketAddr = listener.local_addr().map_err(failed)?;
     if settings.public_url.is_empty() {
         settings.public_url = format!("http://{address}");

@@ -155,6 +155,11 @@ impl From<WriteError> for Error {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Busy => Error::busy(),
+            WriteError::Unsettled => Error {
+                code: "unsettled",
+                detail: error.to_string(),
+                ..Error::busy()
+            },
             WriteError::Refused(detail) => {
                 Error::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail)
             }

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::sync::Notify;
@@ -110,6 +111,8 @@ pub struct Settings {
     pub allow_private_routes: bool,
     /// Within what time a whole request body must have come; a minute where left out.
     pub body_deadline: Option<Duration>,
+    /// How long it goes on accepting once it is told to stop, so that a load balancer hears of it first.
+    pub grace: Duration,
 }
 
 /// The document at `/api/openapi.json`.
@@ -185,7 +188,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// The whole service. Every answer, errors included, carries the security headers.
+/// The whole service. Every answer, errors included, carries the security headers, and closes its connection where the
+/// service is about to stop.
 pub fn router(app: App) -> Router {
     let (api, _) = api().split_for_parts();
     let (open, _) = open().split_for_parts();
@@ -228,7 +232,18 @@ pub fn router(app: App) -> Router {
                 .layer(axum::extract::DefaultBodyLimit::max(2 << 20))
                 .layer(RequestBodyLimitLayer::new(body::DECODED_BYTES)),
         );
-    beacons.merge(others).with_state(app)
+    let draining = app.clone();
+    let close = move |_: &Response| {
+        let is_last = draining.counters.is_draining();
+        is_last.then(|| HeaderValue::from_static("close"))
+    };
+    beacons
+        .merge(others)
+        .layer(SetResponseHeaderLayer::overriding(
+            header::CONNECTION,
+            close,
+        ))
+        .with_state(app)
 }
 
 type Limits = (

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
@@ -9,6 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
+use crate::store::StoreError;
+
+/// A database that takes longer to answer is not there for whoever asks.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// What this process has done since it started.
 #[derive(Debug, Default)]
@@ -23,6 +28,11 @@ impl Counters {
     /// From now on this instance asks to be left out of the rotation.
     pub fn begin_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this instance is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 }
 
@@ -52,10 +62,11 @@ pub async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = String), (status = 503, body = String)))]
 pub async fn readyz(State(app): State<App>) -> Response {
-    if app.counters.draining.load(Ordering::Relaxed) {
+    if app.counters.is_draining() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
     }
-    match app.store.ping().await {
+    let answered = tokio::time::timeout(READY_WITHIN, app.store.ping()).await;
+    match answered.unwrap_or(Err(StoreError::Silent)) {
         Ok(()) => "ready".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");

@@ -3,6 +3,7 @@
 //! Statements use `$1` placeholders, which both drivers take, and only types that mean the same on both: 64-bit
 //! integers, doubles, text and byte strings. Rows come back as tuples.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -25,6 +26,18 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a statement waits for a free connection before the store answers "busy".
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a statement may take on PostgreSQL. All of ours take a bounded amount of work; what has no answer by now has
+/// lost its server.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What PostgreSQL answers, unless it falls silent.
+async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(STATEMENT_TIMEOUT, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(StoreError::Silent),
+    }
+}
 
 /// The pools of one engine.
 #[derive(Debug, Clone)]
@@ -128,10 +141,10 @@ impl Tx {
                 .execute(&mut **tx)
                 .await?
                 .rows_affected(),
-            Tx::Postgres(tx) => bind!(sqlx::query::<Postgres>(sql), args)
-                .execute(&mut **tx)
-                .await?
-                .rows_affected(),
+            Tx::Postgres(tx) => {
+                let query = bind!(sqlx::query::<Postgres>(sql), args);
+                in_time(query.execute(&mut **tx)).await?.rows_affected()
+            }
         })
     }
 
@@ -148,9 +161,8 @@ impl Tx {
                     .await?
             }
             Tx::Postgres(tx) => {
-                bind!(sqlx::query_as::<Postgres, T>(sql), args)
-                    .fetch_all(&mut **tx)
-                    .await?
+                let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
+                in_time(query.fetch_all(&mut **tx)).await?
             }
         })
     }
@@ -168,9 +180,8 @@ impl Tx {
                     .await?
             }
             Tx::Postgres(tx) => {
-                bind!(sqlx::query_as::<Postgres, T>(sql), args)
-                    .fetch_optional(&mut **tx)
-                    .await?
+                let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
+                in_time(query.fetch_optional(&mut **tx)).await?
             }
         })
     }
@@ -179,7 +190,7 @@ impl Tx {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::Postgres(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => in_time(tx.commit()).await?,
         }
         Ok(())
     }
@@ -196,7 +207,10 @@ impl Db {
                 url.split(':').next().unwrap_or_default().to_owned(),
             ));
         }
-        let options = PgConnectOptions::from_str(url)?.application_name("longwatch");
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("longwatch")
+            // The server's own default loses nothing, and poolers refuse what they do not know.
+            .extra_float_digits(None);
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -219,7 +233,7 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
         })
     }
 
@@ -229,8 +243,7 @@ impl Db {
             // A deferred transaction on WAL keeps the state that its first read saw.
             Db::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
             Db::Postgres(pool) => Tx::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?,
+                in_time(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")).await?,
             ),
         })
     }
@@ -246,10 +259,10 @@ impl Db {
                 .execute(write)
                 .await?
                 .rows_affected(),
-            Db::Postgres(pool) => bind!(sqlx::query::<Postgres>(sql), args)
-                .execute(pool)
-                .await?
-                .rows_affected(),
+            Db::Postgres(pool) => {
+                let query = bind!(sqlx::query::<Postgres>(sql), args);
+                in_time(query.execute(pool)).await?.rows_affected()
+            }
         })
     }
 
@@ -266,9 +279,8 @@ impl Db {
                     .await?
             }
             Db::Postgres(pool) => {
-                bind!(sqlx::query_as::<Postgres, T>(sql), args)
-                    .fetch_all(pool)
-                    .await?
+                let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
+                in_time(query.fetch_all(pool)).await?
             }
         })
     }
@@ -286,9 +298,8 @@ impl Db {
                     .await?
             }
             Db::Postgres(pool) => {
-                bind!(sqlx::query_as::<Postgres, T>(sql), args)
-                    .fetch_optional(pool)
-                    .await?
+                let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
+                in_time(query.fetch_optional(pool)).await?
             }
         })
     }

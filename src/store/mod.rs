@@ -21,6 +21,7 @@ mod leases;
 mod outbox;
 mod page_views;
 mod policy;
+mod pooler;
 mod record_versions;
 mod releases;
 mod runs;
@@ -146,9 +147,36 @@ pub enum StoreError {
     /// The database refused or failed a statement.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The database did not answer a statement in time; whether it was done is not known.
+    #[error("the database does not answer")]
+    Silent,
     /// The schema could not be brought up to date.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A pooler that gives each transaction another connection; go past it, or say that it is fit for it.
+    #[error(
+        "a pooler stands before the database and gives each transaction another connection, so that answers can be \
+         mixed up; connect directly, or set it to pool by session, or, if it is PgBouncer 1.21 or newer with \
+         max_prepared_statements above 0, start `longwatch serve` with --transaction-pooler"
+    )]
+    TransactionPooler,
+    /// The pooler does not keep its clients' prepared statements apart; replace it, or go past it.
+    #[error(
+        "the pooler before the database mixes up prepared statements; --transaction-pooler needs PgBouncer 1.21 or newer \
+         with max_prepared_statements above 0; else connect directly, or set it to pool by session"
+    )]
+    MixedStatements,
+    /// The schema is another version's and can't be changed through a pooler; go past it with `longwatch migrate`.
+    #[error(
+        "the schema's version is {found} and this program needs {needed}; run its `longwatch migrate --database` with \
+         an address that reaches PostgreSQL directly, not the pooler"
+    )]
+    SchemaVersion {
+        /// What the database has; 0 where it is empty.
+        found: i64,
+        /// What this program reads and writes.
+        needed: i64,
+    },
     /// Another server holds the SQLite file; stop it first, or use PostgreSQL for several instances.
     #[error(
         "{file} is in use by another longwatch server; stop it first, or use PostgreSQL for several instances"
@@ -215,7 +243,7 @@ impl StoreError {
                 ),
                 _ => false,
             },
-            StoreError::LeaseLost => true,
+            StoreError::LeaseLost | StoreError::Silent => true,
             _ => false,
         }
     }
@@ -245,13 +273,15 @@ pub struct Store {
 impl Store {
     /// Opens `sqlite:FILE` or `postgres://…` and brings the schema up to date.
     ///
-    /// On SQLite the migration runs under a lock on the file, so that several processes may open it at once.
+    /// On SQLite the migration runs under a lock on the file, so that several processes may open it at once. A pooler
+    /// that gives each transaction another connection is refused: see [`Store::open_behind_transaction_pooler`].
     pub async fn open(url: &str) -> Result<Store, StoreError> {
         let guard = match db::sqlite_file(url) {
             Some(file) => Some(lock_file(&file, "migrate.lock", true)?),
             None => None,
         };
         let db = Db::open(url).await?;
+        pooler::refuse_transaction_pooling(&db).await?;
         db.migrate().await?;
         drop(guard);
         page_views::take_all_over(&db).await?;

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::future::Future;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -71,19 +73,40 @@ impl Process {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Process {
+        let listening = ["serve", "--database", database, "--listen", "127.0.0.1:0"];
+        let mut serve = command(home, &listening);
+        serve.args(arguments).envs(environment.iter().copied());
+        Self::spawn(home, serve)
+    }
+
+    /// Starts `serve` on a socket that is passed as systemd would pass it.
+    pub(crate) fn serve_on(home: &Path, database: &str, socket: &TcpListener) -> Process {
+        // A shell puts the socket in its place and knows the process's id.
+        const PASS: &str = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
+        let serve = command(home, &["serve", "--database", database]);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", PASS])
+            .arg(serve.get_program())
+            .args(serve.get_args())
+            .env_clear()
+            .envs(
+                serve
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .current_dir(home)
+            .stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        Self::spawn(home, shell)
+    }
+
+    fn spawn(home: &Path, mut serve: Command) -> Process {
         let log = File::options()
             .create(true)
             .append(true)
             .open(home.join("serve.log"))
             .unwrap();
-        let listening = ["serve", "--database", database, "--listen", "127.0.0.1:0"];
-        let mut child = command(home, &listening)
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = serve.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -111,6 +134,19 @@ impl Process {
     /// Ends it as a power cut would: SIGKILL, by its own id.
     pub(crate) fn kill(mut self) {
         self.end();
+    }
+
+    /// Asks it to stop, as systemd does: SIGTERM.
+    pub(crate) fn ask_to_stop(&self) {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(asked.success());
+    }
+
+    /// Waits until it has stopped in order.
+    pub(crate) fn stopped(mut self) {
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status:?}");
     }
 
     fn end(&mut self) {

@@ -136,7 +136,10 @@ impl Way {
                     .await
                     .is_ok_and(|answer| answer["duplicate"] == true),
             },
-            503 => Outcome::Refused,
+            503 => match answer.json::<Value>().await {
+                Ok(problem) if problem["code"] == "busy" => Outcome::Refused,
+                _ => Outcome::Unknown,
+            },
             status => panic!("{status} to {sent:?}"),
         }
     }

@@ -10,8 +10,12 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::statement::Statement;
 
-/// What an operator's command says to one engine about the whole database, once in a while.
-const WHOLE: &str = "backup::";
+/// What is said to one engine about the whole database: by an operator's command, and once at a start.
+const WHOLE: &[&str] = &["backup::", "pooler::"];
+
+fn is_about_the_whole(name: &str) -> bool {
+    WHOLE.iter().any(|module| name.starts_with(module))
+}
 
 /// What one source file holds.
 #[derive(Default)]
@@ -45,7 +49,7 @@ pub(super) fn statements() -> Vec<Statement> {
             }
         }
     }
-    all.strays.retain(|stray| !stray.starts_with(WHOLE));
+    all.strays.retain(|stray| !is_about_the_whole(stray));
     assert!(all.strays.is_empty(), "\n{}\n", all.strays.join("\n"));
     let built = longwatch::store::built_statements();
     let told: BTreeSet<String> = built.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -57,7 +61,7 @@ pub(super) fn statements() -> Vec<Statement> {
     all.statements
         .extend(built.map(|(name, text)| Statement::new(name, text)));
     all.statements
-        .retain(|statement| !statement.name.starts_with(WHOLE));
+        .retain(|statement| !is_about_the_whole(&statement.name));
     all.statements.sort_by(|a, b| a.name.cmp(&b.name));
     all.statements
 }
