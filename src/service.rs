@@ -1,4 +1,4 @@
-//! A running service: writer, fold, detector, notifier and HTTP, started together and stopped in order.
+//! A running service: writer, fold, upkeep, detector, notifier and HTTP, started together and stopped in order.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::http::{App, Settings, router};
 use crate::store::{Id, Store};
 use crate::writer::Writer;
-use crate::{detector, folder, notifier};
+use crate::{detector, folder, notifier, upkeep};
 
 /// How long open requests may take to end once the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -46,6 +46,7 @@ impl Service {
                 stopped.clone(),
                 wake(&detect),
             )),
+            tokio::spawn(upkeep::run(store.clone(), owner.clone(), stopped.clone())),
             tokio::spawn(detector::run(
                 store.clone(),
                 owner.clone(),

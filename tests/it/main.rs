@@ -20,5 +20,6 @@ mod notifier;
 mod page_views;
 mod plans;
 mod process;
+mod retention;
 mod security;
 mod tidy;

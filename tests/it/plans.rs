@@ -40,11 +40,6 @@ const LEAVES: &[(&str, &[Rule], &str)] = &[
         "everything is judged again: the series of a project, which have a limit",
     ),
     (
-        "windows::rows::DROP_OLD_HOURS",
-        &[Bounded],
-        "the hours that one series had since it was last folded",
-    ),
-    (
         "outbox::DUE",
         &[Found],
         "what it passes over are deliveries that living notifiers have claimed, a few each",
@@ -93,7 +88,7 @@ const MADE_UP: &[(&str, Rule)] = &[
         Part,
     ),
     (
-        "SELECT id FROM run WHERE project_id = $1 ORDER BY started_us LIMIT 10",
+        "SELECT id FROM run WHERE project_id = $1 ORDER BY received_us LIMIT 10",
         Part,
     ),
     (
