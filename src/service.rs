@@ -1,15 +1,15 @@
 //! A running service: writer, fold, upkeep, detector, notifier and HTTP, started together and stopped in order.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::ServiceExt;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::http::{App, Settings, router};
+use crate::http::{App, Door, Settings};
 use crate::store::{Id, Store};
 use crate::writer::Writer;
 use crate::{detector, folder, notifier, upkeep};
@@ -84,7 +84,7 @@ impl Service {
             app.counters.begin_draining();
             drop((app, deadline));
         };
-        let make = router(self.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let make = Door::to(self.app.clone()).into_make_service();
         let serving = axum::serve(listener, make).with_graceful_shutdown(graceful);
         let overdue = async {
             let _ = expired.await;

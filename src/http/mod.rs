@@ -6,6 +6,7 @@ pub mod assets;
 pub mod auth;
 mod body;
 mod csv;
+mod door;
 pub mod error;
 mod finding_forms;
 pub mod ingest;
@@ -41,6 +42,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use door::Door;
 pub use operations::Counters;
 
 use crate::store::Store;

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use collectors::Format;
 use collectors::report::{Basis, Context, Direction, Observation, Payload, Report, Scalar, Source};
@@ -41,7 +41,18 @@ pub struct Place {
     request_body(content = String, content_type = "text/plain"),
     responses((status = 204, description = "stored, or deliberately dropped"), (status = 503, description = "could not be committed; send it again")))]
 pub async fn beacon(State(app): State<App>, request: Request) -> Response {
-    let mut answer = match take(&app, request).await {
+    taken(&app, request).await
+}
+
+/// The beacon key that an address names, if it is the address of one.
+pub fn key_of(uri: &Uri) -> Option<&str> {
+    let key = uri.path().strip_prefix("/rum/")?;
+    (!key.is_empty() && !key.contains('/')).then_some(key)
+}
+
+/// The answer to a beacon.
+pub async fn taken(app: &App, request: Request) -> Response {
+    let mut answer = match take(app, request).await {
         Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => error.into_response(),
         taken => {
             if let Err(error) = taken {
@@ -89,12 +100,11 @@ pub(super) fn headers(settings: &Settings) -> HeaderMap {
 async fn take(app: &App, request: Request) -> Result<()> {
     let received_us = now_us();
     let (parts, body) = request.into_parts();
-    let key = parts.uri.path().trim_start_matches("/rum/");
-    let project = app
-        .known
-        .rum_key(&app.store, key)
-        .await?
-        .ok_or_else(Error::not_found)?;
+    let project = match key_of(&parts.uri) {
+        Some(key) => app.known.rum_key(&app.store, key).await?,
+        None => None,
+    }
+    .ok_or_else(Error::not_found)?;
     let deadline = app.settings.body_deadline.unwrap_or(BODY_DEADLINE);
     let bytes = tokio::time::timeout(deadline, Limited::new(body, BEACON_BYTES).collect())
         .await

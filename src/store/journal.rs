@@ -80,8 +80,7 @@ const WAITING: &str =
 const REMOVE: &str = "DELETE FROM journal WHERE project_id = $1 AND id = $2";
 const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE project_id = $1 AND key IN \
      (SELECT key FROM idempotency WHERE project_id = $1 AND created_us < $2 ORDER BY created_us LIMIT $3)";
-const FORGET_DROPPED: &str = "DELETE FROM dropped_count WHERE project_id = $1 AND (day_us, reason) IN \
-     (SELECT day_us, reason FROM dropped_count WHERE project_id = $1 AND day_us < $2 ORDER BY day_us, reason LIMIT $3)";
+const FORGET_DROPPED: &str = "DELETE FROM dropped_count WHERE project_id = $1 AND day_us < $2";
 const OLDEST_RECEIVED: &str =
     "SELECT received_us FROM journal WHERE project_id = $1 ORDER BY id LIMIT 1";
 const DROPPED: &str = "SELECT reason, CAST(SUM(count) AS BIGINT) FROM dropped_count \
@@ -221,18 +220,16 @@ pub(super) async fn forget_keys(
         .await
 }
 
-/// Forgets up to `limit` counts of what was not stored; how many.
+/// Forgets the counts of what was not stored, once they are too old.
 pub(super) async fn forget_dropped(
     tx: &mut Tx,
     project: &ProjectId,
     now_us: i64,
-    limit: i64,
-) -> Result<u64, StoreError> {
-    tx.execute(
-        FORGET_DROPPED,
-        args![project, now_us - DROPPED_MEMORY_US, limit],
-    )
-    .await
+) -> Result<(), StoreError> {
+    let before_us = now_us - DROPPED_MEMORY_US;
+    tx.execute(FORGET_DROPPED, args![project, before_us])
+        .await?;
+    Ok(())
 }
 
 async fn recall(tx: &mut Tx, submission: &Submission) -> Result<Committed, StoreError> {

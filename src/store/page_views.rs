@@ -48,8 +48,7 @@ const CLOSED_HOURS: &str = "SELECT hour_us, id, reports FROM closed_report WHERE
 const REMEMBER: &str = "INSERT INTO closed_report (project_id, hour_us, part, id, reports) VALUES ($1, $2, $3, $4, $5)";
 const OLDEST_BUCKET: &str =
     "SELECT bucket_us FROM open_bucket WHERE project_id = $1 ORDER BY bucket_us LIMIT 1";
-const FORGET: &str = "DELETE FROM closed_report WHERE project_id = $1 AND (hour_us, part, id) IN \
-     (SELECT hour_us, part, id FROM closed_report WHERE project_id = $1 AND hour_us < $2 ORDER BY hour_us, part, id LIMIT $3)";
+const FORGET: &str = "DELETE FROM closed_report WHERE project_id = $1 AND hour_us < $2";
 const COUNT_LATE: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, 'late_report', $3) \
      ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
 const DUE_PROJECTS: &str = "SELECT project_id FROM open_bucket WHERE project_id > $1 AND bucket_us < $3 \
@@ -373,14 +372,13 @@ async fn remember(
     Ok(())
 }
 
-/// Forgets up to `limit` rows of what closed so long ago that no honest report of it comes any more: a day before the
-/// oldest stretch that may still have to close. Answers how many.
+/// Forgets what closed so long ago that no honest report of it comes any more: a day before the oldest stretch that may
+/// still have to close.
 pub(super) async fn forget_closed(
     tx: &mut Tx,
     project: &ProjectId,
     now_us: i64,
-    limit: i64,
-) -> Result<u64, StoreError> {
+) -> Result<(), StoreError> {
     let open: Option<(i64,)> = tx.row(OLDEST_BUCKET, args![project]).await?;
     let unfolded_us = journal::oldest_received(tx, project).await?;
     let oldest_us = [open.map(|(bucket_us,)| bucket_us), unfolded_us]
@@ -388,7 +386,8 @@ pub(super) async fn forget_closed(
         .flatten()
         .fold(now_us, i64::min);
     let before_us = oldest_us - BUCKET_US - SLACK_US - DAY_US - HOUR_US;
-    tx.execute(FORGET, args![project, before_us, limit]).await
+    tx.execute(FORGET, args![project, before_us]).await?;
+    Ok(())
 }
 
 #[cfg(test)]

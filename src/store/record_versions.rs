@@ -2,27 +2,25 @@
 //! reading it again that what it remembers still holds.
 //!
 //! Every instance counts its own changes in a row of its own: nobody waits for anybody, and a reader compares all rows.
-//! A count begins with the time, so that one that was forgotten and begins again is never taken for what it was.
+//! A row counts from the time when it was made, so that one that was forgotten and made anew is not taken for the old one.
 
 use std::sync::OnceLock;
 
 use super::db::{Tx, args};
+use super::journal::DAY_US;
 use super::{Id, ProjectId, Store, StoreError};
 
 const BUMP: &str = "INSERT INTO record_version (project_id, instance_id, version, changed_us) VALUES ($1, $2, $3, $3) \
      ON CONFLICT (project_id, instance_id) DO UPDATE SET version = record_version.version + 1, changed_us = excluded.changed_us";
+const FORGET: &str = "DELETE FROM record_version WHERE project_id = $1 AND changed_us < $2";
 const READ: &str = "SELECT instance_id, version FROM record_version WHERE project_id = $1 ORDER BY instance_id LIMIT 10000";
-
-const ROWS: &str = "SELECT instance_id, changed_us FROM record_version WHERE project_id = $1 ORDER BY instance_id LIMIT 10000";
-const FORGET: &str =
-    "DELETE FROM record_version WHERE project_id = $1 AND instance_id = $2 AND changed_us < $3";
-
-/// An instance that has changed nothing for a day may be gone, microseconds.
-const MEMORY_US: i64 = 86_400_000_000;
 
 /// The state of a project's record: equal states mean that nothing of it has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordVersion(Vec<(Vec<u8>, i64)>);
+
+/// An instance that has changed nothing for so long (a day, in microseconds) is no more, mostly.
+const MEMORY_US: i64 = DAY_US;
 
 /// Notes inside a transaction that the project's record changes with it.
 pub(super) async fn bump(tx: &mut Tx, project: &ProjectId, now_us: i64) -> Result<(), StoreError> {
@@ -32,18 +30,14 @@ pub(super) async fn bump(tx: &mut Tx, project: &ProjectId, now_us: i64) -> Resul
     Ok(())
 }
 
-/// Forgets the counts of instances that have changed nothing for long; mostly they are gone.
+/// Forgets the rows of instances that have changed nothing for long.
 pub(super) async fn forget_gone(
     tx: &mut Tx,
     project: &ProjectId,
     now_us: i64,
 ) -> Result<(), StoreError> {
-    let before_us = now_us - MEMORY_US;
-    let rows: Vec<(Vec<u8>, i64)> = tx.rows(ROWS, args![project]).await?;
-    for (instance, _) in rows.iter().filter(|(_, at_us)| *at_us < before_us) {
-        tx.execute(FORGET, args![project, instance, before_us])
-            .await?;
-    }
+    tx.execute(FORGET, args![project, now_us - MEMORY_US])
+        .await?;
     Ok(())
 }
 

@@ -41,8 +41,9 @@ const MARK_RELEASE: &str =
 // The row stays as it is, but is held until the transaction ends.
 const HOLD_RELEASE: &str = "UPDATE release SET created_us = created_us WHERE project_id = $1 AND name = $2 \
      RETURNING runs_forgotten_us";
-const END_SESSIONS: &str = "DELETE FROM session WHERE secret_sha256 IN \
-     (SELECT secret_sha256 FROM session WHERE expires_us < $1 ORDER BY expires_us LIMIT $2)";
+const ENDED_SESSIONS: &str =
+    "SELECT secret_sha256 FROM session WHERE expires_us < $1 ORDER BY expires_us LIMIT $2";
+const END_SESSION: &str = "DELETE FROM session WHERE secret_sha256 = $1";
 const END_ENROLMENTS: &str = "DELETE FROM enrolment WHERE expires_us < $1";
 const END_USED_ENROLMENTS: &str = "DELETE FROM enrolment WHERE used_us IS NOT NULL";
 
@@ -71,8 +72,7 @@ pub struct Place {
 enum Task {
     #[default]
     Keys,
-    Closed,
-    Dropped,
+    Counts,
     Deletions,
     Runs,
     Windows,
@@ -111,16 +111,13 @@ impl Store {
         let next = match place.task {
             Task::Keys => {
                 let gone = journal::forget_keys(&mut tx, project, now_us, ROWS_A_STEP).await?;
-                place.after(gone, Task::Closed)
+                place.after(gone, Task::Counts)
             }
-            Task::Closed => {
-                let gone = page_views::forget_closed(&mut tx, project, now_us, ROWS_A_STEP).await?;
-                place.after(gone, Task::Dropped)
-            }
-            Task::Dropped => {
+            Task::Counts => {
+                page_views::forget_closed(&mut tx, project, now_us).await?;
                 record_versions::forget_gone(&mut tx, project, now_us).await?;
-                let gone = journal::forget_dropped(&mut tx, project, now_us, ROWS_A_STEP).await?;
-                place.after(gone, Task::Deletions)
+                journal::forget_dropped(&mut tx, project, now_us).await?;
+                Place::at(Task::Deletions)
             }
             Task::Deletions => {
                 let before_us = now_us - DELETION_MEMORY_US;
@@ -143,9 +140,13 @@ impl Store {
 
     /// Removes sessions that are over and one-time links that nobody can use any more.
     pub async fn end_sessions(&self, now_us: i64) -> Result<(), StoreError> {
-        self.db
-            .execute(END_SESSIONS, args![now_us, ROWS_A_STEP])
+        let ended: Vec<(Vec<u8>,)> = self
+            .db
+            .rows(ENDED_SESSIONS, args![now_us, ROWS_A_STEP])
             .await?;
+        for (secret,) in &ended {
+            self.db.execute(END_SESSION, args![secret]).await?;
+        }
         self.db.execute(END_ENROLMENTS, args![now_us]).await?;
         self.db.execute(END_USED_ENROLMENTS, &[]).await?;
         Ok(())
@@ -196,7 +197,7 @@ async fn forget_run(
         if !is_folded(tx, project, release, &run, now_us).await? {
             return Ok(Forgot::Waits);
         }
-        let gone = windows::drop_of_run(tx, project, &run, ROWS_A_STEP).await?
+        let gone = windows::drop_of_run(tx, project, release, &run, ROWS_A_STEP).await?
             + tx.execute(DROP_BATCHES, args![project, release, &run, ROWS_A_STEP])
                 .await?;
         if gone < ROWS_A_STEP as u64 {

@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use collectors::report::{Basis, Direction, Source};
+use collectors::units::Unit;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -252,38 +253,69 @@ async fn read_points(
     let points = record
         .points(&app.store, tracked, by, from_us, to_us, &qs)
         .await?;
+    let shown = Shown::of(&record, tracked, &qs);
     Ok(Points {
         series: row(&record, tracked),
-        points: points
-            .iter()
-            .map(|point| point_row(&record, tracked, point))
-            .collect(),
+        points: points.into_iter().map(|point| shown.row(point)).collect(),
     })
 }
 
-fn point_row(record: &Record, tracked: &Tracked, point: &Point) -> PointRow {
-    let unit = native_unit(tracked);
-    let native = |base: f64| unit.to_native(base);
-    let budget = record
-        .budgets(tracked)
-        .into_iter()
-        .find(|budget| budget.quantile() == point.q)
-        .and_then(|budget| budget.limit.to_base(tracked.dimension).ok());
-    PointRow {
-        time: rfc3339(point.time_us),
-        release: point.release.clone(),
-        statistic: statistic_name(point.q),
-        value: point.value().map(native),
-        lower: point.interval.map(|interval| native(interval.lower)),
-        upper: point.interval.map(|interval| native(interval.upper)),
-        unit: tracked.series.unit.clone(),
-        count: point.count,
-        failed: point.failed,
-        runs: point.runs,
-        epoch: point.epoch,
-        budget: budget.map(native),
-        provisional: point.provisional,
-        needs: point.needs,
+/// What all points of an answer have in common.
+struct Shown<'a> {
+    unit: Unit,
+    unit_name: &'a str,
+    /// Each statistic's name and the limit of its budget, in the series' own unit.
+    statistics: Vec<(Option<f64>, String, Option<f64>)>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(record: &Record, tracked: &'a Tracked, qs: &[f64]) -> Shown<'a> {
+        let unit = native_unit(tracked);
+        let budgets = record.budgets(tracked);
+        let limit = |q: Option<f64>| {
+            let budget = budgets.iter().find(|budget| budget.quantile() == q)?;
+            budget.limit.to_base(tracked.dimension).ok()
+        };
+        let asked = qs.iter().map(|q| Some(*q));
+        Shown {
+            unit,
+            unit_name: &tracked.series.unit,
+            statistics: asked
+                .chain([None])
+                .map(|q| {
+                    (
+                        q,
+                        statistic_name(q),
+                        limit(q).map(|base| unit.to_native(base)),
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    fn row(&self, point: Point) -> PointRow {
+        let native = |base: f64| self.unit.to_native(base);
+        let statistic = self.statistics.iter().find(|(q, ..)| *q == point.q);
+        let (name, budget) = statistic.map_or_else(
+            || (statistic_name(point.q), None),
+            |(_, name, budget)| (name.clone(), *budget),
+        );
+        PointRow {
+            time: rfc3339(point.time_us),
+            value: point.value().map(native),
+            release: point.release,
+            statistic: name,
+            lower: point.interval.map(|interval| native(interval.lower)),
+            upper: point.interval.map(|interval| native(interval.upper)),
+            unit: self.unit_name.to_owned(),
+            count: point.count,
+            failed: point.failed,
+            runs: point.runs,
+            epoch: point.epoch,
+            budget,
+            provisional: point.provisional,
+            needs: point.needs,
+        }
     }
 }
 

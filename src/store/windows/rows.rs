@@ -39,7 +39,7 @@ pub(super) const DROP_ONE: &str = "DELETE FROM series_window WHERE project_id = 
      AND release = $5 AND run_id = $6";
 const RUN_WINDOWS_OF_RELEASE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = 1 AND start_us = 0 AND release = $3 LIMIT $4";
-const SERIES_OF_RUN: &str = "SELECT series_id FROM series_window WHERE project_id = $1 AND run_id = $2 AND kind = 1 LIMIT $3";
+pub(super) const SERIES_OF_RUN: &str = "SELECT series_id FROM series_window WHERE project_id = $1 AND run_id = $2 AND kind = 1 LIMIT $3";
 const MARK: &str = "INSERT INTO series_state (project_id, series_id, changed, judged, changed_us) VALUES ($1, $2, 1, 0, $3) \
      ON CONFLICT (project_id, series_id) DO UPDATE SET changed = series_state.changed + 1, changed_us = excluded.changed_us";
 const DROP_OF_SERIES: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 \

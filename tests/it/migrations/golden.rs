@@ -10,7 +10,6 @@
 mod fill;
 mod rows;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,7 +45,7 @@ impl Still {
         let app = App::new(store.clone(), writer, Arc::default(), settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+        let service = router(app).into_make_service();
         let serving = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         Still {
             url,

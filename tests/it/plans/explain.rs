@@ -52,7 +52,7 @@ pub(super) async fn on_sqlite(
     }
 }
 
-/// Reads lines such as `SEARCH run USING INDEX run_by_release (project_id=? AND release=?)`.
+/// Reads lines such as `SEARCH run USING INDEX run_by_release (project_id=? AND (release,id)>(?,?))`.
 fn sqlite_access(tables: &[Table], line: &str) -> Option<Access> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let table = tables
@@ -62,8 +62,13 @@ fn sqlite_access(tables: &[Table], line: &str) -> Option<Access> {
         return None;
     }
     let condition = line.split_once('(').map_or("", |(_, condition)| condition);
-    let columns = condition.trim_end_matches(')').split(" AND ");
-    let columns = columns.map(|part| part.split(['=', '<', '>']).next().unwrap_or_default());
+    let parts = condition.split(" AND ");
+    let left = parts.map(|part| part.split(['=', '<', '>']).next().unwrap_or_default());
+    let columns = left.flat_map(|left| {
+        left.trim_start_matches('(')
+            .trim_end_matches(')')
+            .split(',')
+    });
     let index = words.iter().position(|word| *word == "INDEX");
     Some(Access {
         table: table.name.clone(),

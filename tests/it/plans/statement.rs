@@ -44,6 +44,12 @@ impl Condition {
             && self.rest[1].starts_with('$')
     }
 
+    /// Whether it takes one of the values that the statement lists.
+    pub(super) fn is_list_of_values(&self) -> bool {
+        self.rest.first().is_some_and(|word| word == "IN")
+            && self.rest.iter().all(|word| word != "SELECT")
+    }
+
     /// Whether it takes a bounded list of a query's answers.
     pub(super) fn is_bounded_list(&self) -> bool {
         self.rest.first().is_some_and(|word| word == "IN")
