@@ -14,6 +14,7 @@ mod export;
 mod fixtures;
 mod forgetting;
 mod ground;
+mod growth;
 mod ingest;
 mod migrations;
 mod notifier;

@@ -144,7 +144,7 @@ const LEAVES: &[(&str, &[Rule], &str)] = &[
     (
         "page_views::FORGET",
         &[Bounded],
-        "with every ten minutes that close: what closed in an hour a day before, or what a pause left of one day",
+        "once an hour: what closed in an hour a day before, or what a pause left of one day",
     ),
     (
         "page_views::first_schema::TAKE",
