@@ -143,7 +143,7 @@ fn errors_name_place_field_and_remedy() {
     let error = broken("percentile = 75", "percentil = 75");
     assert_eq!(
         (error.line, error.column, error.field.as_str()),
-        (34, 1, "budget[0].percentil")
+        (37, 1, "budget[0].percentil")
     );
     assert_eq!(
         (error.message.as_str(), error.hint.as_str()),
