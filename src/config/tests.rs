@@ -152,7 +152,7 @@ fn errors_name_place_field_and_remedy() {
     let error = broken("\"2.5 s\"", "\"2.5 sec\"");
     assert_eq!(
         (error.line, error.column, error.field.as_str()),
-        (35, 9, "budget[0].limit")
+        (38, 9, "budget[0].limit")
     );
     assert_eq!(error.message, "`2.5 sec` has an unknown unit `sec`");
 }
