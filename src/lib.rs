@@ -16,6 +16,7 @@ pub mod service;
 pub mod standing;
 pub mod stats;
 pub mod store;
+pub mod upkeep;
 pub mod verdict;
 pub mod wording;
 pub mod writer;

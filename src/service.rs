@@ -1,4 +1,4 @@
-//! A running service: writer, fold, detector, notifier and HTTP, started together and stopped in order.
+//! A running service: writer, fold, upkeep, detector, notifier and HTTP, started together and stopped in order.
 
 mod closing;
 
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::http::{App, Door, Settings};
 use crate::store::{Id, Store};
 use crate::writer::Writer;
-use crate::{detector, folder, notifier};
+use crate::{detector, folder, notifier, upkeep};
 
 use closing::Closing;
 
@@ -52,6 +52,7 @@ impl Service {
                 stopped.clone(),
                 wake(&detect),
             )),
+            tokio::spawn(upkeep::run(store.clone(), owner.clone(), stopped.clone())),
             tokio::spawn(detector::run(
                 store.clone(),
                 owner.clone(),

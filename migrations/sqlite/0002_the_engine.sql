@@ -1,5 +1,5 @@
--- What the engine needs, in five parts: page views in blocks, windows read as narrow rows, versions of a project's record,
--- deletion, and an index for every statement.
+-- What the engine needs, in six parts: page views in blocks, windows read as narrow rows, versions of a project's record,
+-- deletion, an index for every statement, and upkeep.
 
 -- 1. Reports of page views lie in blocks instead of a row each: a row with two indexes that was inserted, closed and
 -- removed for every report cost more than everything else that the service does with it. `pending` stays until it is drained.
@@ -127,6 +127,14 @@ CREATE INDEX series_by_source ON series (project_id, source, flow_name);
 CREATE INDEX run_excluded ON run (project_id, id) WHERE excluded_us IS NOT NULL;
 CREATE INDEX series_window_of_run ON series_window (project_id, run_id) WHERE kind = 1;
 
+-- 6. Upkeep: what finds sessions, deletions and runs that are old enough to be forgotten, and since when a release's
+-- window holds runs that are: it can't be built anew from the others.
+
+CREATE INDEX session_by_end ON session (expires_us);
+CREATE INDEX deletion_done ON deletion (project_id, done_us) WHERE done_us IS NOT NULL;
+CREATE INDEX run_by_time ON run (project_id, started_us, id);
+ALTER TABLE release ADD COLUMN runs_forgotten_us INTEGER;
+
 -- Where it knows nothing of a table's rows, SQLite takes any first column for one that leaves ten of them: the project
 -- would then find rows as well as an index made to find them, and better where rows are wanted in order. So it is told
 -- once what rows look like in a database that has grown: a million in a table, a tenth of them one project's; after the
@@ -149,6 +157,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('run', 'run', '1000000 100000 1'),
     ('run', 'run_by_release', '1000000 100000 100'),
     ('run', 'run_excluded', '1000 100 1'),
+    ('run', 'run_by_time', '1000000 100000 2 1'),
     ('release', 'release', '100000 10000 1'),
     ('series_window', 'sqlite_autoindex_series_window_1', '10000000 1000000 1000 300 3 1 1'),
     ('series_window', 'series_window_of_run', '1000000 100000 10'),

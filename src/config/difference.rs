@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::flow::{FlowMatch, source_word};
-use super::{Budget, Config, Gate, Route};
+use super::{Budget, Config, Gate, Period, Route};
 
 /// What happens to a declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -258,12 +258,18 @@ fn project(config: &Config) -> Fact {
             "limit of undeclared RUM flows",
             project.limits.undeclared_rum_flows.to_string(),
         ),
+        ("runs kept", kept(project.retention.runs)),
+        ("days kept", kept(project.retention.days)),
     ];
     Fact {
         kind: "project",
         name: String::new(),
         fields,
     }
+}
+
+fn kept(period: Option<Period>) -> String {
+    period.map_or_else(|| "for ever".to_owned(), |period| period.to_string())
 }
 
 fn rule(rule: &FlowMatch) -> String {

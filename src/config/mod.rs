@@ -34,7 +34,7 @@ pub use gate::{Gate, OnInconclusive, Reference};
 pub use lookup::utc_date;
 pub use nearest::nearest;
 pub use period::{Period, Unreadable};
-pub use project::{Limits, Metric, Project};
+pub use project::{Limits, Metric, Project, Retention};
 pub use quantity::{Percent, Quantity, UnitMismatch};
 pub use route::{ENV_PREFIX, Owner, Route, RouteKind};
 pub use waiver::Waiver;

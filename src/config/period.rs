@@ -1,4 +1,4 @@
-//! Lengths of time as people write them: `24h`, `28d`, `10m`.
+//! Lengths of time as people write them: `24h`, `28d`, `10m`, `3y`; a year has 365 days.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,8 @@ pub struct Period {
 }
 
 /// Suffixes with their seconds, the longest first.
-const SUFFIXES: [(&str, u64); 5] = [
+const SUFFIXES: [(&str, u64); 6] = [
+    ("y", 31_536_000),
     ("w", 604_800),
     ("d", 86_400),
     ("h", 3_600),
@@ -42,6 +43,13 @@ const SUFFIXES: [(&str, u64); 5] = [
 const LONGEST_SECONDS: u64 = 10 * 366 * 86_400;
 
 impl Period {
+    /// So many days.
+    pub const fn days(days: u32) -> Self {
+        Self {
+            seconds: days as u64 * 86_400,
+        }
+    }
+
     /// So many hours.
     pub const fn hours(hours: u32) -> Self {
         Self {
@@ -66,7 +74,7 @@ impl FromStr for Period {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
-        let hint = "write a whole number and s, m, h, d or w, as in `24h`";
+        let hint = "write a whole number and s, m, h, d, w or y, as in `24h`";
         let wrong =
             |why: &str| Unreadable::new(format!("`{text}` is no length of time: {why}"), hint);
         let trimmed = text.trim();
@@ -93,8 +101,9 @@ impl FromStr for Period {
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Days rather than weeks: windows and freshness are spoken of in days.
-        let fitting = SUFFIXES[1..]
+        let fitting = SUFFIXES
             .iter()
+            .filter(|(suffix, _)| *suffix != "w")
             .find(|(_, unit)| self.seconds.is_multiple_of(*unit));
         let (suffix, unit) = fitting.copied().unwrap_or(("s", 1));
         write!(f, "{}{suffix}", self.seconds / unit)
@@ -113,6 +122,8 @@ mod tests {
             ("90 m", "90m", 5_400),
             ("2w", "14d", 1_209_600),
             ("30s", "30s", 30),
+            ("3y", "3y", 94_608_000),
+            ("400d", "400d", 34_560_000),
         ] {
             let period: Period = text.parse().unwrap();
             assert_eq!(

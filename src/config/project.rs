@@ -3,6 +3,7 @@
 use collectors::report::Direction;
 
 use super::error::ConfigError;
+use super::period::Period;
 use super::table::Table;
 
 /// The `[project]` table.
@@ -14,6 +15,8 @@ pub struct Project {
     pub main_branch: String,
     /// Bounds on what the project may store.
     pub limits: Limits,
+    /// How long single runs and days are kept.
+    pub retention: Retention,
 }
 
 impl Default for Project {
@@ -22,6 +25,7 @@ impl Default for Project {
             name: None,
             main_branch: "main".to_owned(),
             limits: Limits::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -49,12 +53,13 @@ impl Project {
         let Some(table) = table else {
             return Ok(Self::default());
         };
-        table.only(&["name", "main_branch", "limits"])?;
+        table.only(&["name", "main_branch", "limits", "retention"])?;
         let standard = Self::default();
         Ok(Self {
             name: table.text("name")?,
             main_branch: table.text("main_branch")?.unwrap_or(standard.main_branch),
             limits: Limits::read(table.table("limits")?.as_ref())?,
+            retention: Retention::read(table.table("retention")?.as_ref())?,
         })
     }
 }
@@ -71,6 +76,54 @@ impl Limits {
             undeclared_rum_flows: table
                 .count("undeclared_rum_flows")?
                 .unwrap_or(standard.undeclared_rum_flows),
+        })
+    }
+}
+
+/// How long single runs and UTC days of field data are kept; for ever where nothing is said. Releases are kept always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// Runs, from their start on.
+    pub runs: Option<Period>,
+    /// UTC days.
+    pub days: Option<Period>,
+}
+
+/// Nothing younger may be forgotten: budgets, gates and changes are judged by up to a quarter.
+const SHORTEST: Period = Period::days(90);
+/// Microseconds of a UTC day.
+const DAY_US: i64 = 86_400_000_000;
+
+impl Retention {
+    /// Since when runs are kept, microseconds.
+    pub fn runs_from_us(&self, now_us: i64) -> Option<i64> {
+        self.runs.map(|kept| now_us - kept.micros())
+    }
+
+    /// The first day that is kept, microseconds.
+    pub fn days_from_us(&self, now_us: i64) -> Option<i64> {
+        let first = |kept: Period| (now_us - kept.micros()).div_euclid(DAY_US) * DAY_US;
+        self.days.map(first)
+    }
+
+    fn read(table: Option<&Table<'_>>) -> Result<Self, ConfigError> {
+        let Some(table) = table else {
+            return Ok(Self::default());
+        };
+        table.only(&["runs", "days"])?;
+        let kept = |key: &str| {
+            match table.value::<Period>(key)? {
+            Some(period) if period < SHORTEST => Err(table.fault(
+                key,
+                format!("`{period}` is shorter than {SHORTEST}"),
+                format!("the past quarter is judged by: write {SHORTEST} or more, or leave `{key}` out to keep them for ever"),
+            )),
+            period => Ok(period),
+        }
+        };
+        Ok(Self {
+            runs: kept("runs")?,
+            days: kept("days")?,
         })
     }
 }

@@ -143,7 +143,7 @@ fn errors_name_place_field_and_remedy() {
     let error = broken("percentile = 75", "percentil = 75");
     assert_eq!(
         (error.line, error.column, error.field.as_str()),
-        (34, 1, "budget[0].percentil")
+        (37, 1, "budget[0].percentil")
     );
     assert_eq!(
         (error.message.as_str(), error.hint.as_str()),
@@ -152,7 +152,7 @@ fn errors_name_place_field_and_remedy() {
     let error = broken("\"2.5 s\"", "\"2.5 sec\"");
     assert_eq!(
         (error.line, error.column, error.field.as_str()),
-        (35, 9, "budget[0].limit")
+        (38, 9, "budget[0].limit")
     );
     assert_eq!(error.message, "`2.5 sec` has an unknown unit `sec`");
 }
@@ -356,4 +356,26 @@ fn another_order_of_flows_is_a_change() {
         words(Some(&ab), &ba),
         ["matches flows in another order: b, a"]
     );
+}
+
+#[test]
+fn what_is_younger_than_a_quarter_is_never_forgotten() {
+    let read = |text: &str| Config::parse(&format!("[project.retention]\n{text}\n"));
+    let kept = read("runs = \"90d\"").unwrap().project.retention;
+    assert_eq!((kept.runs, kept.days), (Some(Period::days(90)), None));
+    let error = read("days = \"89d\"").unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "line 2, column 8, project.retention.days: `89d` is shorter than 90d (the past"
+        ),
+        "{error}"
+    );
+    let error = read("hours = \"1y\"").unwrap_err().to_string();
+    assert!(error.contains("unknown key `hours`"), "{error}");
+
+    let day_us = 86_400_000_000;
+    let now_us = 20_000 * day_us + 5;
+    assert_eq!(kept.runs_from_us(now_us), Some(now_us - 90 * day_us));
+    let days = read("days = \"90d\"").unwrap().project.retention;
+    assert_eq!(days.days_from_us(now_us), Some((20_000 - 90) * day_us));
 }

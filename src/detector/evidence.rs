@@ -68,6 +68,12 @@ pub struct Evidence {
     /// Judgements in a row, each on new data, that no longer saw it.
     #[serde(default)]
     pub missed: u32,
+    /// The time of the oldest measurement that it was judged by, microseconds.
+    #[serde(default)]
+    pub since_us: Option<i64>,
+    /// Runs (or days) behind it from its onset on.
+    #[serde(default)]
+    pub since_onset: usize,
 }
 
 impl Evidence {
@@ -99,6 +105,8 @@ impl Evidence {
             ended_by: None,
             judged_us: now_us,
             missed: 0,
+            since_us: None,
+            since_onset: 0,
         }
     }
 

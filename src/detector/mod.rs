@@ -168,7 +168,11 @@ async fn judge_group(
     let (mut watched, mut emptied) = (Vec::new(), Vec::new());
     for tracked in group {
         let q = record.watched(tracked);
-        let measured = record.measured(store, tracked, q).await?;
+        let mut measured = record.measured(store, tracked, q).await?;
+        if let Some(from_us) = kept_from_us(record, tracked) {
+            // What is kept for a reference only has lost what came after it.
+            measured.retain(|m| m.time_us >= from_us);
+        }
         let boundaries = record.boundaries(store, tracked, &measured).await?;
         if measured.is_empty() {
             emptied.push((*tracked, q, measured, boundaries));
@@ -205,12 +209,23 @@ async fn judge_group(
             q: *q,
             measured,
             changes: seen,
+            kept_from_us: kept_from_us(record, tracked),
             url,
             now_us: now_us(),
         };
         changes.extend(judged.reconcile(known));
     }
     Ok(changes)
+}
+
+/// Since when what a series is judged by is kept, microseconds; nothing where it is for ever.
+fn kept_from_us(record: &Record, tracked: &Tracked) -> Option<i64> {
+    let retention = &record.config.project.retention;
+    if tracked.series.is_field() {
+        retention.days_from_us(now_us())
+    } else {
+        retention.runs_from_us(now_us())
+    }
 }
 
 fn settings(direction: Direction) -> Settings {

@@ -33,11 +33,16 @@ pub(super) struct Judged<'a> {
     pub(super) measured: &'a [Measured],
     /// What is seen in them.
     pub(super) changes: &'a [Change],
+    /// Since when measurements are kept, microseconds; nothing where it is for ever.
+    pub(super) kept_from_us: Option<i64>,
     /// Where links in alerts lead.
     pub(super) url: &'a str,
     /// Now, microseconds.
     pub(super) now_us: i64,
 }
+
+/// A change with fewer measurements left before it is no longer judged: what it was told by is forgotten.
+const BASELINE: usize = 30;
 
 /// Kinds that this module keeps; breaches and missing data have rules of their own.
 const KINDS: [&str; 4] = ["step", "bleed", "improvement", "epoch"];
@@ -118,6 +123,9 @@ impl Judged<'_> {
 
     fn refined(&self, known: &(Finding, Evidence), change: &Change) -> Option<FindingChange> {
         let (finding, before) = known;
+        if self.is_out_of_reach(finding, before) {
+            return None;
+        }
         let evidence = self.evidence(change);
         let mut finding = finding.clone();
         finding.kind = kind_word(change).to_owned();
@@ -163,16 +171,26 @@ impl Judged<'_> {
     }
 
     fn missed(&self, finding: &Finding, evidence: &Evidence) -> Option<FindingChange> {
+        if !finding.state.is_open() || self.is_out_of_reach(finding, evidence) {
+            return None;
+        }
+        // What was forgotten since lies before its onset, and is not missed.
+        let (now, before) = if self.has_forgotten(finding, evidence) {
+            (self.since(finding.onset_us), evidence.since_onset)
+        } else {
+            (self.measured.len(), evidence.measured)
+        };
         // A run or release was excluded or deleted: what is left does not show it, and no more data are to be waited for.
-        let taken_out = self.measured.len() < evidence.measured;
-        let grown = self.measured.len() > evidence.measured;
-        if !finding.state.is_open() || !(grown || taken_out) {
+        let taken_out = now < before;
+        if now == before {
             return None;
         }
         let mut finding = finding.clone();
         let mut evidence = evidence.clone();
         evidence.missed += 1;
         evidence.measured = self.measured.len();
+        evidence.since_us = self.oldest_us();
+        evidence.since_onset = self.since(finding.onset_us);
         evidence.judged_us = self.now_us;
         finding.updated_us = self.now_us;
         let (mut action, mut note) = ("", String::new());
@@ -192,6 +210,28 @@ impl Judged<'_> {
         }
         finding.evidence = evidence.to_value();
         Some(self.change(finding, action, note, deliveries))
+    }
+
+    /// Whether some of what a finding was last judged by is forgotten by now.
+    fn has_forgotten(&self, finding: &Finding, evidence: &Evidence) -> bool {
+        let since_us = evidence.since_us.unwrap_or(finding.onset_us);
+        self.kept_from_us.is_some_and(|from_us| since_us < from_us)
+    }
+
+    /// Whether too little is left from before a finding's onset to judge it: it stays as it is.
+    fn is_out_of_reach(&self, finding: &Finding, evidence: &Evidence) -> bool {
+        let before = self.measured.len() - self.since(finding.onset_us);
+        self.has_forgotten(finding, evidence) && before < BASELINE
+    }
+
+    /// How many measurements there are from a time on.
+    fn since(&self, from_us: i64) -> usize {
+        let measured = self.measured.iter();
+        measured.filter(|m| m.time_us >= from_us).count()
+    }
+
+    fn oldest_us(&self) -> Option<i64> {
+        self.measured.iter().map(|m| m.time_us).min()
     }
 
     fn change(
@@ -282,6 +322,8 @@ impl Judged<'_> {
         });
         evidence.confidence = Some(change.confidence);
         evidence.measured = self.measured.len();
+        evidence.since_us = self.oldest_us();
+        evidence.since_onset = self.since(self.measured[change.index].time_us);
         evidence.samples = self.measured.iter().map(|m| m.count).sum();
         evidence.ended_by = match change.kind {
             Kind::Step | Kind::Bleed => self.given_back(change).map(release),

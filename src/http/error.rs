@@ -119,6 +119,14 @@ impl From<StoreError> for Error {
                 Error::new(StatusCode::CONFLICT, "key_reused", error.to_string())
             }
             StoreError::Merged(with) => merged(with),
+            StoreError::Forgotten(release) => Error::new(
+                StatusCode::CONFLICT,
+                "forgotten",
+                format!(
+                    "runs of {release} are forgotten by now, and no other can be taken out of what is kept of it"
+                ),
+            )
+            .hint("[project.retention] says how long runs are kept; the release as a whole can be deleted"),
             error if error.is_transient() => Error::busy(),
             error => {
                 tracing::error!(%error, "store failed");

@@ -201,6 +201,8 @@ pub(super) mod tests {
             ended_by: None,
             judged_us: NOW_US,
             missed: 0,
+            since_us: None,
+            since_onset: 0,
         };
         evidence.say(kind, "checkout", NOW_US - 105 * DAY_US, NOW_US);
         evidence

@@ -1,6 +1,6 @@
 //! Points: a series at one release, day or hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{CONFIDENCE, Record, Tracked, members};
 use crate::stats::runs::{self, Noise};
@@ -129,9 +129,16 @@ impl Record {
             }
         }
         let noise = self.noise_of(&runs);
+        // What no run on record accounts for was measured by runs that are forgotten.
+        let on_record: HashSet<&str> = match tracked.series.is_field() {
+            true => HashSet::new(),
+            false => self.runs.values().map(|run| run.release.as_str()).collect(),
+        };
         Ok(windows
             .into_iter()
-            .filter(|(rank, _)| tracked.series.is_field() || runs.contains_key(rank))
+            .filter(|(rank, _)| {
+                runs.contains_key(rank) || !on_record.contains(self.releases[*rank].name.as_str())
+            })
             .flat_map(|(rank, window)| {
                 let release = &self.releases[rank];
                 let own = runs.get(&rank).map_or(&[][..], Vec::as_slice);

@@ -25,6 +25,7 @@ use super::db::{Tx, args};
 use super::series::{from_word, word};
 use super::{
     Id, ProjectId, SeriesId, Store, StoreError, access, findings, leases, record_versions, runs,
+    upkeep,
 };
 
 pub(super) use arrivals::{SHOW_AGAIN, welcome};
@@ -346,6 +347,7 @@ async fn take_run(
 ) -> Result<Deletion, StoreError> {
     let row: Option<(String, String, String)> = tx.row(DROP_RUN, args![project, run]).await?;
     let (release, name, testbed) = row.ok_or(StoreError::NotFound)?;
+    upkeep::hold_whole(tx, project, &release).await?;
     for sql in [DROP_KEYS_OF_RUN, DROP_BATCHES_OF_RUN] {
         tx.execute(sql, args![project, &release, run]).await?;
     }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::journal::{self, KEY_MEMORY_US};
+use super::journal;
 use super::page_views::{self, Aside};
 use super::windows::{self, Window, WindowKey};
 use super::{
     Delta, Id, Lease, RunRef, SeriesId, Span, Store, StoreError, deletions, delta, leases, runs,
+    upkeep,
 };
 
 /// What one round of folding did.
@@ -100,7 +101,6 @@ impl Store {
         for (id, _) in &rows {
             journal::remove(&mut tx, project, id).await?;
         }
-        journal::forget_keys(&mut tx, project, now_us - KEY_MEMORY_US).await?;
         tx.commit().await?;
         Ok(folded)
     }
@@ -119,6 +119,7 @@ impl Store {
         let found = self.run(project, run).await?.ok_or(StoreError::NotFound)?;
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
+        upkeep::hold_whole(&mut tx, project, &found.release).await?;
         let at_us = reason.map(|_| now_us);
         if runs::set_excluded(&mut tx, project, run, at_us, reason).await? == 0 {
             // Deleted since it was read.

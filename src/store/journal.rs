@@ -80,6 +80,9 @@ const WAITING: &str =
 const REMOVE: &str = "DELETE FROM journal WHERE project_id = $1 AND id = $2";
 const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE project_id = $1 AND key IN \
      (SELECT key FROM idempotency WHERE project_id = $1 AND created_us < $2 ORDER BY created_us LIMIT $3)";
+const FORGET_DROPPED: &str = "DELETE FROM dropped_count WHERE project_id = $1 AND day_us < $2";
+const OLDEST_RECEIVED: &str =
+    "SELECT received_us FROM journal WHERE project_id = $1 ORDER BY id LIMIT 1";
 const DROPPED: &str = "SELECT reason, CAST(SUM(count) AS BIGINT) FROM dropped_count \
      WHERE project_id = $1 AND day_us >= $2 GROUP BY reason ORDER BY reason LIMIT 100";
 
@@ -89,10 +92,9 @@ pub(super) const DAY_US: i64 = 86_400_000_000;
 /// held its lease has just died): what was acknowledged is in the next answer.
 const TAIL_ROWS: i64 = 500;
 /// How long a key is remembered, in microseconds: 35 days.
-pub(super) const KEY_MEMORY_US: i64 = 35 * DAY_US;
-/// Keys forgotten in one round of the fold: as many as the rows that a round takes can have brought, so that forgetting
-/// keeps up and a round stays short all the same.
-const KEYS_A_ROUND: i64 = 20_000;
+const KEY_MEMORY_US: i64 = 35 * DAY_US;
+/// How long it is told what was not stored, in microseconds: a year and a month, to compare by.
+const DROPPED_MEMORY_US: i64 = 400 * DAY_US;
 
 impl Store {
     /// Makes a group of submissions durable in one transaction, in order. A key seen twice inside the group is answered
@@ -198,12 +200,34 @@ pub(super) async fn remove(tx: &mut Tx, project: &ProjectId, id: &[u8]) -> Resul
     Ok(())
 }
 
+/// When the oldest unfolded row came, if any waits.
+pub(super) async fn oldest_received(
+    tx: &mut Tx,
+    project: &ProjectId,
+) -> Result<Option<i64>, StoreError> {
+    let row: Option<(i64,)> = tx.row(OLDEST_RECEIVED, args![project]).await?;
+    Ok(row.map(|(received_us,)| received_us))
+}
+
+/// Forgets up to `limit` idempotency keys whose time is over; how many.
 pub(super) async fn forget_keys(
     tx: &mut Tx,
     project: &ProjectId,
-    before_us: i64,
+    now_us: i64,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    tx.execute(FORGET_KEYS, args![project, now_us - KEY_MEMORY_US, limit])
+        .await
+}
+
+/// Forgets the counts of what was not stored, once they are too old.
+pub(super) async fn forget_dropped(
+    tx: &mut Tx,
+    project: &ProjectId,
+    now_us: i64,
 ) -> Result<(), StoreError> {
-    tx.execute(FORGET_KEYS, args![project, before_us, KEYS_A_ROUND])
+    let before_us = now_us - DROPPED_MEMORY_US;
+    tx.execute(FORGET_DROPPED, args![project, before_us])
         .await?;
     Ok(())
 }

@@ -34,7 +34,45 @@ const END_LEASES: &str = "UPDATE lease SET until_us = 0 WHERE until_us > 0";
 const END_CLAIMS: &str = "UPDATE delivery SET lease_until_us = 0 \
      WHERE sent_us IS NULL AND dead_us IS NULL AND lease_until_us > 0";
 
+/// The kind of lease that upkeep holds; while it rests nothing is due.
+const UPKEEP: &str = "upkeep";
+const RESTING: &str = "SELECT project_id FROM lease WHERE project_id > $1 AND kind = 'upkeep' AND until_us >= $3 \
+     ORDER BY project_id LIMIT $2";
+
 impl Store {
+    /// Projects whose upkeep is due.
+    pub async fn projects_to_keep_up(&self, now_us: i64) -> Result<Vec<ProjectId>, StoreError> {
+        let resting = waiting(&self.db, RESTING, Some(now_us)).await?;
+        let projects = self.projects().await?.into_iter().map(|(id, _)| id);
+        Ok(projects
+            .filter(|id| resting.binary_search(id).is_err())
+            .collect())
+    }
+
+    /// Takes the lease on a project's upkeep, unless another owner holds it or has just been through it.
+    pub async fn lease_of_upkeep(
+        &self,
+        project: &ProjectId,
+        owner: &str,
+        now_us: i64,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.lease(project, UPKEEP, owner, now_us).await
+    }
+
+    /// Lets the work of a lease rest until a time: nobody else takes it up before.
+    pub async fn rest(&self, lease: &Lease, until_us: i64) -> Result<(), StoreError> {
+        let Lease {
+            project,
+            kind,
+            owner,
+            fence,
+        } = lease;
+        self.db
+            .execute(HOLD, args![project, *kind, owner, *fence, until_us])
+            .await?;
+        Ok(())
+    }
+
     /// Takes the lease on a kind of work, unless another living owner holds it.
     pub async fn lease(
         &self,

@@ -26,6 +26,7 @@ mod record_versions;
 mod releases;
 mod runs;
 mod series;
+mod upkeep;
 mod verdicts;
 mod windows;
 
@@ -44,6 +45,7 @@ pub use record_versions::RecordVersion;
 pub use releases::Release;
 pub use runs::Run;
 pub use series::{Series, SeriesId};
+pub use upkeep::{Past, Place};
 pub use verdicts::StoredVerdict;
 pub use windows::{Span, Statistic, Window, WindowBody, WindowKey};
 
@@ -208,6 +210,9 @@ pub enum StoreError {
     /// A batch's measurements can't be told from others' any more; delete what they were merged into.
     #[error("the batch's measurements are merged with others")]
     Merged(MergedWith),
+    /// Runs of the release are forgotten, so that its window can't be built anew without one of the others.
+    #[error("runs of release {0} are forgotten")]
+    Forgotten(String),
     /// Nothing of that name in this project.
     #[error("not found")]
     NotFound,

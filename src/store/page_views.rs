@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::db::{Tx, args};
 use super::delta::{Origin, Row};
-use super::journal::DAY_US;
+use super::journal::{self, DAY_US};
 use super::{Id, ProjectId, ReportId, SeriesId, Store, StoreError, Stratum};
 
 mod first_schema;
@@ -46,6 +46,8 @@ const REMOVE_BUCKET: &str = "DELETE FROM open_bucket WHERE project_id = $1 AND b
 const CLOSED_HOURS: &str = "SELECT hour_us, id, reports FROM closed_report WHERE project_id = $1 AND hour_us = $2 AND part = $3 \
      AND id > $4 ORDER BY id LIMIT $5";
 const REMEMBER: &str = "INSERT INTO closed_report (project_id, hour_us, part, id, reports) VALUES ($1, $2, $3, $4, $5)";
+const OLDEST_BUCKET: &str =
+    "SELECT bucket_us FROM open_bucket WHERE project_id = $1 ORDER BY bucket_us LIMIT 1";
 const FORGET: &str = "DELETE FROM closed_report WHERE project_id = $1 AND hour_us < $2";
 const COUNT_LATE: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, 'late_report', $3) \
      ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
@@ -232,9 +234,6 @@ pub(super) async fn close_next(
     let part: Option<(i64,)> = tx.row(DUE_PART, args![project, bucket_us]).await?;
     let Some((part,)) = part else {
         tx.execute(REMOVE_BUCKET, args![project, bucket_us]).await?;
-        // A day later no honest report comes any more.
-        tx.execute(FORGET, args![project, bucket_us - DAY_US - HOUR_US])
-            .await?;
         return Ok(Closed {
             more: true,
             ..Closed::default()
@@ -370,6 +369,24 @@ async fn remember(
         args![project, hour_us, part, &Id::new(), &digests],
     )
     .await?;
+    Ok(())
+}
+
+/// Forgets what closed so long ago that no honest report of it comes any more: a day before the oldest stretch that may
+/// still have to close.
+pub(super) async fn forget_closed(
+    tx: &mut Tx,
+    project: &ProjectId,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    let open: Option<(i64,)> = tx.row(OLDEST_BUCKET, args![project]).await?;
+    let unfolded_us = journal::oldest_received(tx, project).await?;
+    let oldest_us = [open.map(|(bucket_us,)| bucket_us), unfolded_us]
+        .into_iter()
+        .flatten()
+        .fold(now_us, i64::min);
+    let before_us = oldest_us - BUCKET_US - SLACK_US - DAY_US - HOUR_US;
+    tx.execute(FORGET, args![project, before_us]).await?;
     Ok(())
 }
 

@@ -11,8 +11,7 @@ use super::journal::DAY_US;
 use super::{Id, ProjectId, Store, StoreError};
 
 const BUMP: &str = "INSERT INTO record_version (project_id, instance_id, version, changed_us) VALUES ($1, $2, $3, $3) \
-     ON CONFLICT (project_id, instance_id) DO UPDATE SET version = record_version.version + 1, changed_us = excluded.changed_us \
-     RETURNING version";
+     ON CONFLICT (project_id, instance_id) DO UPDATE SET version = record_version.version + 1, changed_us = excluded.changed_us";
 const FORGET: &str = "DELETE FROM record_version WHERE project_id = $1 AND changed_us < $2";
 const READ: &str = "SELECT instance_id, version FROM record_version WHERE project_id = $1 ORDER BY instance_id LIMIT 10000";
 
@@ -20,19 +19,25 @@ const READ: &str = "SELECT instance_id, version FROM record_version WHERE projec
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordVersion(Vec<(Vec<u8>, i64)>);
 
-/// Rows of instances that have changed nothing for so long (30 days, in microseconds) go when a new instance comes.
-const MEMORY_US: i64 = 30 * DAY_US;
+/// An instance that has changed nothing for so long (a day, in microseconds) is no more, mostly.
+const MEMORY_US: i64 = DAY_US;
 
 /// Notes inside a transaction that the project's record changes with it.
 pub(super) async fn bump(tx: &mut Tx, project: &ProjectId, now_us: i64) -> Result<(), StoreError> {
     static INSTANCE: OnceLock<Id> = OnceLock::new();
     let instance = INSTANCE.get_or_init(Id::new);
-    let row: Option<(i64,)> = tx.row(BUMP, args![project, instance, now_us]).await?;
-    // Of the instances that came before it, most are no more.
-    if row == Some((now_us,)) {
-        tx.execute(FORGET, args![project, now_us - MEMORY_US])
-            .await?;
-    }
+    tx.execute(BUMP, args![project, instance, now_us]).await?;
+    Ok(())
+}
+
+/// Forgets the rows of instances that have changed nothing for long.
+pub(super) async fn forget_gone(
+    tx: &mut Tx,
+    project: &ProjectId,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    tx.execute(FORGET, args![project, now_us - MEMORY_US])
+        .await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod every;
+mod old;
 mod read;
 mod rows;
 mod told;
@@ -13,6 +14,7 @@ use crate::stats::Interval;
 pub use body::WindowBody;
 use body::median;
 pub(super) use every::{page, unfolded};
+pub(super) use old::{drop_days, drop_hours, drop_of_run};
 pub(super) use rows::{
     BODIES_AT, drop_run, drop_windows, load, mark, mark_all, rebuild_release, rebuild_releases_of,
     save,
@@ -160,7 +162,7 @@ pub(super) fn keys_of(delta: &Delta, now_us: i64) -> Vec<WindowKey> {
 /// Microseconds of an hour.
 const HOUR_US: i64 = 3_600_000_000;
 /// How long hours are kept, in microseconds: the last eight days.
-pub(super) const HOURS_KEPT_US: i64 = 8 * DAY_US;
+const HOURS_KEPT_US: i64 = 8 * DAY_US;
 
 #[cfg(test)]
 mod tests {

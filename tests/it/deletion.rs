@@ -4,7 +4,7 @@ mod alerts;
 mod kills;
 mod project;
 mod races;
-mod rows;
+pub(crate) mod rows;
 
 use longwatch::http::Settings;
 use longwatch::store::Scope;

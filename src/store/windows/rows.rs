@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::super::db::{Tx, args};
 use super::super::{Id, ProjectId, SeriesId, StoreError, record_versions};
-use super::{HOURS_KEPT_US, Span, Window, WindowBody, WindowKey, told};
+use super::{Span, Window, WindowBody, WindowKey, told};
 
 /// Start, release, run, what is told of it.
 pub(super) type Head = (i64, String, Vec<u8>, String);
@@ -35,12 +35,11 @@ const UPSERT: &str = "INSERT INTO series_window (project_id, series_id, kind, st
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
      ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO UPDATE SET told = excluded.told, \
      body = excluded.body";
-const DROP_OLD_HOURS: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = 4 AND start_us < $3";
-const DROP_ONE: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 \
+pub(super) const DROP_ONE: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 \
      AND release = $5 AND run_id = $6";
 const RUN_WINDOWS_OF_RELEASE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = 1 AND start_us = 0 AND release = $3 LIMIT $4";
-const SERIES_OF_RUN: &str = "SELECT series_id FROM series_window WHERE project_id = $1 AND run_id = $2 AND kind = 1 LIMIT $3";
+pub(super) const SERIES_OF_RUN: &str = "SELECT series_id FROM series_window WHERE project_id = $1 AND run_id = $2 AND kind = 1 LIMIT $3";
 const MARK: &str = "INSERT INTO series_state (project_id, series_id, changed, judged, changed_us) VALUES ($1, $2, 1, 0, $3) \
      ON CONFLICT (project_id, series_id) DO UPDATE SET changed = series_state.changed + 1, changed_us = excluded.changed_us";
 const DROP_OF_SERIES: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 \
@@ -133,7 +132,7 @@ pub(in crate::store) async fn save(
     Ok(())
 }
 
-/// Notes that a series has new data to judge, and drops its hours that are too old to keep.
+/// Notes that a series has new data to judge.
 pub(in crate::store) async fn mark(
     tx: &mut Tx,
     project: &ProjectId,
@@ -142,11 +141,6 @@ pub(in crate::store) async fn mark(
 ) -> Result<(), StoreError> {
     tx.execute(MARK, args![project, series.id(), now_us])
         .await?;
-    tx.execute(
-        DROP_OLD_HOURS,
-        args![project, series.id(), now_us - HOURS_KEPT_US],
-    )
-    .await?;
     Ok(())
 }
 

@@ -9,13 +9,13 @@ use crate::ground::Database;
 
 /// A database's address and engine.
 #[derive(Clone)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     url: String,
     sqlite: bool,
 }
 
 impl Rows {
-    pub(super) fn of(database: &Database) -> Rows {
+    pub(crate) fn of(database: &Database) -> Rows {
         Rows {
             url: database.url.clone(),
             sqlite: database.engine == "SQLite",
@@ -23,7 +23,7 @@ impl Rows {
     }
 
     /// The first column of a query, as text.
-    pub(super) async fn texts(&self, sql: String) -> Vec<String> {
+    pub(crate) async fn texts(&self, sql: String) -> Vec<String> {
         let sql = AssertSqlSafe(sql);
         let rows: Vec<(String,)> = if self.sqlite {
             let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
@@ -64,7 +64,7 @@ impl Rows {
     }
 
     /// How many rows each table has of a project, for those that have any.
-    pub(super) async fn counts(&self, project: &ProjectId) -> BTreeMap<String, u64> {
+    pub(crate) async fn counts(&self, project: &ProjectId) -> BTreeMap<String, u64> {
         let id = self.literal(project);
         let mut counts = BTreeMap::new();
         for table in self.tables().await {
@@ -78,7 +78,7 @@ impl Rows {
     }
 
     /// Everything that a project has, row by row, but for leases and when tokens were last used.
-    pub(super) async fn dump(&self, project: &ProjectId) -> BTreeMap<String, Vec<String>> {
+    pub(crate) async fn dump(&self, project: &ProjectId) -> BTreeMap<String, Vec<String>> {
         let id = self.literal(project);
         let mut dump = BTreeMap::new();
         for table in self.tables().await {

@@ -19,6 +19,7 @@ const POLLS: &[&str] = &[
     "deletions::UNDONE",
     "findings::WAITING",
     "journal::WAITING",
+    "leases::RESTING",
     "outbox::DUE",
     "page_views::DUE_PROJECTS",
     "page_views::first_schema::LEFT",
