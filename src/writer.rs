@@ -114,6 +114,10 @@ async fn run(
     }
 }
 
+#[expect(
+    clippy::vec_box,
+    reason = "they come in boxes, and to unpack them is to copy them"
+)]
 async fn commit(store: &Store, group: Vec<Box<Submission>>) -> Vec<Answer> {
     match attempt(store, &group).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),

@@ -30,8 +30,11 @@ pub(crate) struct Effort {
     pub(crate) turn: Duration,
 }
 
+/// Measures some rows of the table.
+type Measure = fn(&mut Table, Effort);
+
 /// What is measured, in the table's order.
-const GROUPS: [(&str, fn(&mut Table, Effort)); 6] = [
+const GROUPS: [(&str, Measure); 6] = [
     ("beacons", writes::beacons),
     ("batches", writes::batches),
     ("series", writes::many_series),

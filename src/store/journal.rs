@@ -152,7 +152,7 @@ impl Store {
 /// The project of a group that is all one project's measurements of what is known already: mostly beacons.
 fn only_measurements(group: &[Box<Submission>]) -> Option<&ProjectId> {
     let first = &group.first()?.project;
-    let plain = |one: &Box<Submission>| {
+    let plain = |one: &Submission| {
         one.project == *first
             && one.entry.is_none()
             && one.new_series.is_empty()
@@ -161,7 +161,7 @@ fn only_measurements(group: &[Box<Submission>]) -> Option<&ProjectId> {
             && one.dropped.is_empty()
             && !one.deltas.is_empty()
     };
-    group.iter().all(plain).then_some(first)
+    group.iter().all(|one| plain(one)).then_some(first)
 }
 
 /// The unfolded rows, as a reader's snapshot sees them, oldest first.

@@ -12,6 +12,9 @@ const PAGE: &str = "SELECT kind, start_us, release, run_id, told, body FROM seri
      WHERE project_id = $1 AND series_id = $2 AND (kind, start_us, release, run_id) > ($3, $4, $5, $6) \
      ORDER BY kind, start_us, release, run_id LIMIT $7";
 
+/// Kind, and what [`whole`] takes.
+type PageRow = (i64, i64, String, Vec<u8>, String, Vec<u8>);
+
 /// At most `limit` windows behind a key, in the order of the primary key.
 pub(in crate::store) async fn page(
     tx: &mut Tx,
@@ -23,7 +26,7 @@ pub(in crate::store) async fn page(
     // Kinds begin at 1.
     let (kind, start_us, run) = after.map_or((0, 0, Id::NIL), |key| columns(&key.span));
     let release = after.map_or("", |key| &key.release);
-    let rows: Vec<(i64, i64, String, Vec<u8>, String, Vec<u8>)> = tx
+    let rows: Vec<PageRow> = tx
         .rows(
             PAGE,
             args![project, series.id(), kind, start_us, release, &run, limit],
