@@ -251,7 +251,7 @@ pub(super) async fn close_next(
         .await?;
     for (later_us,) in later {
         each_block(tx, project, later_us, part, |stored| {
-            next.add(&stored);
+            next.add(&stored, later_us);
             Ok(())
         })
         .await?;

@@ -223,15 +223,18 @@ pub(super) struct Closing {
     pub late: u64,
 }
 
-/// The moment of the next report of each page view after a bucket, by id.
+/// What is next heard of each page view after a bucket, by id: when, and in which bucket it lies. That need not be the
+/// bucket of the moment, since what was carried on lies with what came after it.
 #[derive(Debug, Default)]
-pub(super) struct Next(HashMap<ReportId, i64>);
+pub(super) struct Next(HashMap<ReportId, (i64, i64)>);
 
 impl Next {
-    pub(in crate::store) fn add(&mut self, block: &StoredBlock) {
+    /// Takes in a block of a later bucket.
+    pub(in crate::store) fn add(&mut self, block: &StoredBlock, bucket_us: i64) {
         for report in &block.reports {
-            let first_us = self.0.entry(report.id).or_insert(report.first_us);
-            *first_us = (*first_us).min(report.first_us);
+            let here = (report.first_us, bucket_us);
+            let next = self.0.entry(report.id).or_insert(here);
+            *next = (*next).min(here);
         }
     }
 }
@@ -248,10 +251,11 @@ pub(super) fn close(bucket: Block, next: &Next, was_closed: &[ReportId]) -> Clos
     });
     reports.retain(|report| {
         let again = next.0.get(&report.id).copied();
-        let Some(next_us) = again.filter(|next_us| next_us - report.last_us <= OPEN_US) else {
+        let Some((_, bucket_us)) = again.filter(|(next_us, _)| next_us - report.last_us <= OPEN_US)
+        else {
             return true;
         };
-        let block = closing.carried.entry(bucket_of(next_us)).or_default();
+        let block = closing.carried.entry(bucket_us).or_default();
         if let Some(origin) = bucket.origins.get(report.origin as usize) {
             let origin = block.number(origin);
             block.add(Open { origin, ..*report });
@@ -373,7 +377,10 @@ mod tests {
     #[test]
     fn one_that_is_heard_of_again_in_time_goes_on() {
         let mut next = Next::default();
-        next.add(&stored(&[report(1, 2, 700, 34)], 30 * MINUTE_US));
+        next.add(
+            &stored(&[report(1, 2, 700, 34)], 30 * MINUTE_US),
+            30 * MINUTE_US,
+        );
         let closing = close(block(&[report(1, 1, 900, 5)]), &next, &[]);
         assert!(closing.samples.is_empty() && closing.closed.is_empty());
         assert_eq!(
@@ -383,9 +390,27 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_between_two_reports_goes_on_where_the_carried_one_lies() {
+        // Heard at 5 and 25 minutes, the first carried on to the second's bucket; only then one at 15 arrives.
+        let mut next = Next::default();
+        let (carried, second) = (report(1, 1, 900, 5), report(1, 3, 700, 25));
+        next.add(&stored(&[carried], 20 * MINUTE_US), 20 * MINUTE_US);
+        next.add(&stored(&[second], 20 * MINUTE_US), 20 * MINUTE_US);
+        let closing = close(block(&[report(1, 2, 800, 15)]), &next, &[]);
+        assert!(closing.samples.is_empty());
+        assert_eq!(
+            closing.carried.keys().copied().collect::<Vec<_>>(),
+            [20 * MINUTE_US]
+        );
+    }
+
+    #[test]
     fn one_that_is_heard_of_after_half_an_hour_has_closed_and_the_report_is_late() {
         let mut next = Next::default();
-        next.add(&stored(&[report(1, 2, 700, 36)], 30 * MINUTE_US));
+        next.add(
+            &stored(&[report(1, 2, 700, 36)], 30 * MINUTE_US),
+            30 * MINUTE_US,
+        );
         let first = close(block(&[report(1, 1, 900, 5)]), &next, &[]);
         assert_eq!(values(&first.samples), [900]);
         let second = close(
@@ -462,7 +487,9 @@ mod tests {
                 let mut bucket = Block::default();
                 for block in &blocks { bucket.add_all(block, |_| true).unwrap(); }
                 let mut next = Next::default();
-                for block in rows.values().flatten() { next.add(block); }
+                for (bucket_us, blocks) in &rows {
+                    for block in blocks { next.add(block, *bucket_us); }
+                }
                 let closing = close(bucket, &next, &closed);
                 got.extend(values(&closing.samples));
                 got_late += closing.late;
