@@ -46,6 +46,6 @@ pub(in crate::store) async fn unfolded(
     series: SeriesId,
 ) -> Result<BTreeMap<WindowKey, Window>, StoreError> {
     let mut windows = BTreeMap::new();
-    add_unfolded(tx, project, series, &mut windows, |_| true).await?;
+    add_unfolded(tx, project, series, &mut windows, true, |_| true).await?;
     Ok(windows)
 }

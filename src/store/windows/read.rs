@@ -42,10 +42,19 @@ impl Store {
                 add(head(series, kind, row)?);
             }
         }
-        add_unfolded(&mut tx, project, series, &mut windows, |key| {
-            let (its_kind, start_us, _) = columns(&key.span);
-            its_kind == kind && (from_us..to_us).contains(&start_us)
-        })
+        // A run is of the laboratory, where nobody views pages.
+        let has_page_views = !matches!(like, Span::Run(_));
+        add_unfolded(
+            &mut tx,
+            project,
+            series,
+            &mut windows,
+            has_page_views,
+            |key| {
+                let (its_kind, start_us, _) = columns(&key.span);
+                its_kind == kind && (from_us..to_us).contains(&start_us)
+            },
+        )
         .await?;
         tx.commit().await?;
         Ok(windows.into_values().collect())
@@ -79,7 +88,7 @@ impl Store {
             }
         }
         let wanted: BTreeSet<i64> = starts.iter().copied().collect();
-        add_unfolded(&mut tx, project, series, &mut windows, |key| {
+        add_unfolded(&mut tx, project, series, &mut windows, true, |key| {
             let (its_kind, start_us, _) = columns(&key.span);
             its_kind == kind && wanted.contains(&start_us)
         })
@@ -115,9 +124,14 @@ pub(super) async fn add_unfolded(
     project: &ProjectId,
     series: SeriesId,
     windows: &mut BTreeMap<WindowKey, Window>,
+    has_page_views: bool,
     wanted: impl Fn(&WindowKey) -> bool,
 ) -> Result<(), StoreError> {
-    let mut open = page_views::open_of(tx, project, series).await?;
+    let mut open = if has_page_views {
+        page_views::open_of(tx, project, series).await?
+    } else {
+        page_views::Block::default()
+    };
     let mut deltas = Vec::new();
     each_unfolded(tx, project, |mut row| {
         // Of one page view's reports only the last one counts.
