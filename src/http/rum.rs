@@ -66,6 +66,10 @@ pub async fn taken(app: &App, request: Request) -> Response {
     if answer.status() != StatusCode::NO_CONTENT {
         answer.headers_mut().extend(app.beacon_headers.clone());
     }
+    if app.counters.is_draining() {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
     app.counters.answered_beacon(answer.status());
     answer
 }

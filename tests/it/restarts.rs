@@ -181,6 +181,10 @@ async fn an_instance_that_is_told_to_stop_says_so_serves_on_for_its_grace_and_en
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["connection"], "close");
+    let beacon = client.post(format!("{}/rum/nobody", server.url));
+    let answer = beacon.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(answer.headers()["connection"], "close", "of a beacon");
     server.stopped();
     assert!(began.elapsed() > Duration::from_secs(2), "{began:?}");
     assert!(began.elapsed() < Duration::from_secs(6), "{began:?}");
