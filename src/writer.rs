@@ -56,7 +56,11 @@ impl Writer {
         after_commit: impl Fn() + Send + 'static,
     ) -> (Writer, tokio::task::JoinHandle<()>) {
         let (queue, submissions) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(store, submissions, after_commit));
+        let runtime = tokio::runtime::Handle::current();
+        // On a thread of its own: among thousands of requests' tasks it would wait for its turn while the disk rests.
+        let task = tokio::task::spawn_blocking(move || {
+            runtime.block_on(run(store, submissions, after_commit));
+        });
         (Writer { queue }, task)
     }
 
@@ -88,7 +92,18 @@ async fn run(
     after_commit: impl Fn() + Send,
 ) {
     let mut set_aside = 0;
-    while let Some(first) = submissions.recv().await {
+    let mut settled = Settled::default();
+    loop {
+        let first = match submissions.try_recv() {
+            Ok(first) => first,
+            Err(_) => {
+                settled.tell();
+                match submissions.recv().await {
+                    Some(first) => first,
+                    None => return,
+                }
+            }
+        };
         let mut values = first.0.deltas.len();
         let (mut group, mut answers) = (vec![first.0], vec![first.1]);
         while group.len() < GROUP && values < GROUP_VALUES {
@@ -103,13 +118,25 @@ async fn run(
         }
         let is_urgent = group.iter().any(|submission| submission.entry.is_some());
         set_aside += values;
-        for (answer, outcome) in answers.into_iter().zip(commit(&store, group).await) {
-            // A sender that hung up meanwhile has its data stored all the same.
-            let _ = answer.send(outcome);
-        }
+        // The disk works on this group while the one before hears of its own.
+        let (outcomes, ()) = tokio::join!(commit(&store, group), async { settled.tell() });
+        settled.0 = answers.into_iter().zip(outcomes).collect();
         if is_urgent || set_aside >= WORTH_A_ROUND {
             set_aside = 0;
             after_commit();
+        }
+    }
+}
+
+/// What is settled and not told yet.
+#[derive(Default)]
+struct Settled(Vec<(oneshot::Sender<Answer>, Answer)>);
+
+impl Settled {
+    fn tell(&mut self) {
+        for (answer, outcome) in self.0.drain(..) {
+            // A sender that hung up meanwhile has its data stored all the same.
+            let _ = answer.send(outcome);
         }
     }
 }

@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+mod sqlite_writer;
+
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
-use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
+use sqlite_writer::{SqliteWriter, Writing};
 
 /// A window of some 2 KB spills from a page of 4 KB into one of its own: 4.5 KB in the file each, against 2.8 KB with
 /// these. Small commits cost as much either way, as `cargo bench --bench figures` shows.
@@ -26,6 +30,8 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a statement waits for a free connection before the store answers "busy".
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection to PostgreSQL that rested longer than this is asked whether it still lives before it is used.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// How long a statement may take on PostgreSQL. All of ours take a bounded amount of work; what has no answer by now has
 /// lost its server.
@@ -45,7 +51,7 @@ pub(super) enum Db {
     /// One writer, readers beside it (WAL).
     Sqlite {
         /// The single connection that writes.
-        write: SqlitePool,
+        write: SqliteWriter,
         /// Connections that only read.
         read: SqlitePool,
     },
@@ -121,29 +127,45 @@ macro_rules! bind {
     }};
 }
 
-/// A write transaction on either engine; dropped without `commit` it rolls back.
+/// A transaction on either engine; dropped without `commit` it rolls back.
 pub(super) enum Tx {
     /// `BEGIN IMMEDIATE` on the one writer.
-    Sqlite(Transaction<'static, Sqlite>),
+    SqliteWriting(Writing),
+    /// A snapshot on a reader.
+    SqliteReading(Transaction<'static, Sqlite>),
     /// An ordinary transaction.
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// The connection that a transaction runs on.
+enum OneOf<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
 impl Tx {
+    fn connection(&mut self) -> Result<OneOf<'_>, sqlx::Error> {
+        Ok(match self {
+            Tx::SqliteWriting(tx) => OneOf::Sqlite(tx.connection()?),
+            Tx::SqliteReading(tx) => OneOf::Sqlite(&mut **tx),
+            Tx::Postgres(tx) => OneOf::Postgres(&mut **tx),
+        })
+    }
+
     /// Runs a statement and says how many rows it touched.
     pub(super) async fn execute(
         &mut self,
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<u64, StoreError> {
-        Ok(match self {
-            Tx::Sqlite(tx) => bind!(sqlx::query::<Sqlite>(sql), args)
-                .execute(&mut **tx)
+        Ok(match self.connection()? {
+            OneOf::Sqlite(connection) => bind!(sqlx::query::<Sqlite>(sql), args)
+                .execute(connection)
                 .await?
                 .rows_affected(),
-            Tx::Postgres(tx) => {
+            OneOf::Postgres(connection) => {
                 let query = bind!(sqlx::query::<Postgres>(sql), args);
-                in_time(query.execute(&mut **tx)).await?.rows_affected()
+                in_time(query.execute(connection)).await?.rows_affected()
             }
         })
     }
@@ -154,15 +176,15 @@ impl Tx {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Vec<T>, StoreError> {
-        Ok(match self {
-            Tx::Sqlite(tx) => {
+        Ok(match self.connection()? {
+            OneOf::Sqlite(connection) => {
                 bind!(sqlx::query_as::<Sqlite, T>(sql), args)
-                    .fetch_all(&mut **tx)
+                    .fetch_all(connection)
                     .await?
             }
-            Tx::Postgres(tx) => {
+            OneOf::Postgres(connection) => {
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
-                in_time(query.fetch_all(&mut **tx)).await?
+                in_time(query.fetch_all(connection)).await?
             }
         })
     }
@@ -173,15 +195,15 @@ impl Tx {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Option<T>, StoreError> {
-        Ok(match self {
-            Tx::Sqlite(tx) => {
+        Ok(match self.connection()? {
+            OneOf::Sqlite(connection) => {
                 bind!(sqlx::query_as::<Sqlite, T>(sql), args)
-                    .fetch_optional(&mut **tx)
+                    .fetch_optional(connection)
                     .await?
             }
-            Tx::Postgres(tx) => {
+            OneOf::Postgres(connection) => {
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
-                in_time(query.fetch_optional(&mut **tx)).await?
+                in_time(query.fetch_optional(connection)).await?
             }
         })
     }
@@ -189,7 +211,8 @@ impl Tx {
     /// Makes everything durable.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::SqliteWriting(tx) => tx.commit().await?,
+            Tx::SqliteReading(tx) => tx.commit().await?,
             Tx::Postgres(tx) => in_time(tx.commit()).await?,
         }
         Ok(())
@@ -214,6 +237,16 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // To ask each time is a second round trip for every statement.
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| {
+                Box::pin(async move {
+                    if metadata.idle_for > RESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
         Ok(Db::Postgres(pool))
@@ -223,7 +256,10 @@ impl Db {
     /// caller holds the file's lock, since sqlx takes none there.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
         match self {
-            Db::Sqlite { write, .. } => migrator(SQLITE_MIGRATIONS).run(write).await?,
+            Db::Sqlite { write, .. } => {
+                let mut held = write.lock().await?;
+                migrator(SQLITE_MIGRATIONS).run(held.get()?).await?;
+            }
             Db::Postgres(pool) => migrator(POSTGRES_MIGRATIONS).run(pool).await?,
         }
         Ok(())
@@ -232,7 +268,7 @@ impl Db {
     /// Begins a write transaction.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Sqlite { write, .. } => Tx::SqliteWriting(write.begin().await?),
             Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
         })
     }
@@ -241,7 +277,7 @@ impl Db {
     pub(super) async fn snapshot(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             // A deferred transaction on WAL keeps the state that its first read saw.
-            Db::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Db::Sqlite { read, .. } => Tx::SqliteReading(read.begin().await?),
             Db::Postgres(pool) => Tx::Postgres(
                 in_time(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")).await?,
             ),
@@ -255,10 +291,15 @@ impl Db {
         args: &[Arg<'_>],
     ) -> Result<u64, StoreError> {
         Ok(match self {
-            Db::Sqlite { write, .. } => bind!(sqlx::query::<Sqlite>(sql), args)
-                .execute(write)
-                .await?
-                .rows_affected(),
+            Db::Sqlite { write, .. } => {
+                let mut held = write.lock().await?;
+                let query = bind!(sqlx::query::<Sqlite>(sql), args);
+                let done = query.execute(held.get()?).await;
+                if matches!(done, Err(sqlx::Error::WorkerCrashed)) {
+                    held.lose();
+                }
+                done?.rows_affected()
+            }
             Db::Postgres(pool) => {
                 let query = bind!(sqlx::query::<Postgres>(sql), args);
                 in_time(query.execute(pool)).await?.rows_affected()
@@ -329,14 +370,12 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("wal_autocheckpoint", "1000")
         .pragma("cache_size", "-65536");
-    let write = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT.max(Duration::from_secs(30)))
-        .connect_with(options.clone())
-        .await?;
+    let write = SqliteWriter::open(options.clone()).await?;
     let read = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A file does not go away.
+        .test_before_acquire(false)
         .connect_with(options.pragma("query_only", "ON"))
         .await?;
     Ok(Db::Sqlite { write, read })

@@ -98,9 +98,8 @@ impl Store {
         for series in &folded.series {
             windows::mark(&mut tx, project, *series, now_us).await?;
         }
-        for (id, _) in &rows {
-            journal::remove(&mut tx, project, id).await?;
-        }
+        let ids: Vec<&[u8]> = rows.iter().map(|(id, _)| id.as_slice()).collect();
+        journal::remove(&mut tx, project, &ids).await?;
         tx.commit().await?;
         Ok(folded)
     }

@@ -1,8 +1,9 @@
 //! The journal: one transaction for everything queued, one row per project with all its deltas.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use super::db::{Tx, args};
+use super::db::{Arg, Tx, args};
 use super::delta::Row;
 use super::{Delta, Id, ProjectId, Release, Run, Series, Store, StoreError, delta};
 
@@ -77,7 +78,17 @@ const TAIL_AFTER: &str =
     "SELECT id, deltas FROM journal WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3";
 const WAITING: &str =
     "SELECT project_id FROM journal WHERE project_id > $1 ORDER BY project_id LIMIT $2";
-const REMOVE: &str = "DELETE FROM journal WHERE project_id = $1 AND id = $2";
+/// Rows that one statement removes: each statement is a way to the connection's thread and back.
+const REMOVED_AT_ONCE: usize = 32;
+pub(super) static REMOVE: LazyLock<String> = LazyLock::new(|| {
+    let places: Vec<String> = (0..REMOVED_AT_ONCE)
+        .map(|at| format!("${}", at + 2))
+        .collect();
+    format!(
+        "DELETE FROM journal WHERE project_id = $1 AND id IN ({})",
+        places.join(", ")
+    )
+});
 const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE project_id = $1 AND key IN \
      (SELECT key FROM idempotency WHERE project_id = $1 AND created_us < $2 ORDER BY created_us LIMIT $3)";
 const FORGET_DROPPED: &str = "DELETE FROM dropped_count WHERE project_id = $1 AND day_us < $2";
@@ -195,8 +206,19 @@ pub(super) async fn oldest(
     tx.rows(TAIL, args![project, limit]).await
 }
 
-pub(super) async fn remove(tx: &mut Tx, project: &ProjectId, id: &[u8]) -> Result<(), StoreError> {
-    tx.execute(REMOVE, args![project, id]).await?;
+/// Removes rows, by their ids.
+pub(super) async fn remove(
+    tx: &mut Tx,
+    project: &ProjectId,
+    ids: &[&[u8]],
+) -> Result<(), StoreError> {
+    for some in ids.chunks(REMOVED_AT_ONCE) {
+        // Where there are fewer, the last one is named several times.
+        let named = some.iter().chain(std::iter::repeat(&some[some.len() - 1]));
+        let mut values = args![project].to_vec();
+        values.extend(named.take(REMOVED_AT_ONCE).map(|id| Arg::from(*id)));
+        tx.execute(REMOVE.as_str(), &values).await?;
+    }
     Ok(())
 }
 

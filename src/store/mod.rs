@@ -262,6 +262,8 @@ const PING: &str = "SELECT CAST(1 AS BIGINT)";
 pub fn built_statements() -> Vec<(&'static str, &'static str)> {
     vec![
         ("windows::rows::BODIES_AT", windows::BODIES_AT.as_str()),
+        ("journal::REMOVE", journal::REMOVE.as_str()),
+        ("page_views::PUT_ASIDE", page_views::PUT_ASIDE.as_str()),
         (
             "deletions::arrivals::SHOW_AGAIN",
             deletions::SHOW_AGAIN.as_str(),

@@ -2,7 +2,7 @@
 //! [`PARTS`] shares of the series and each stretch of ten minutes; half an hour after a stretch its page views close.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::db::{Tx, args};
 use super::delta::{Origin, Row};
@@ -27,7 +27,23 @@ const BLOCKS: i64 = 500;
 const HOUR_US: i64 = 3_600_000_000;
 
 const OPEN_BUCKET: &str = "INSERT INTO open_bucket (project_id, bucket_us) VALUES ($1, $2) ON CONFLICT (project_id, bucket_us) DO NOTHING";
-const PUT_ASIDE: &str = "INSERT INTO open_report (project_id, bucket_us, part, id, reports) VALUES ($1, $2, $3, $4, $5)";
+/// Blocks that one statement puts aside: each statement is a way to the connection's thread and back.
+const ASIDE_AT_ONCE: usize = 16;
+// Of a block that is named twice only the first is taken.
+pub(super) static PUT_ASIDE: LazyLock<String> = LazyLock::new(|| {
+    let blocks: Vec<String> = (0..ASIDE_AT_ONCE)
+        .map(|at| {
+            let place = |column: usize| at * 4 + column + 2;
+            let [bucket, part, id, reports] = [0, 1, 2, 3].map(place);
+            format!("($1, ${bucket}, ${part}, ${id}, ${reports})")
+        })
+        .collect();
+    format!(
+        "INSERT INTO open_report (project_id, bucket_us, part, id, reports) VALUES {} \
+         ON CONFLICT (project_id, bucket_us, part, id) DO NOTHING",
+        blocks.join(", ")
+    )
+});
 const OPEN_BUCKETS: &str =
     "SELECT bucket_us FROM open_bucket WHERE project_id = $1 ORDER BY bucket_us LIMIT 10000";
 const DUE_BUCKET: &str = "SELECT bucket_us FROM open_bucket WHERE project_id = $1 AND bucket_us < $2 ORDER BY bucket_us LIMIT 1";
@@ -116,26 +132,29 @@ impl Aside {
         for bucket_us in buckets {
             tx.execute(OPEN_BUCKET, args![project, bucket_us]).await?;
         }
-        for ((bucket_us, part), block) in self.blocks {
-            put_aside(tx, project, bucket_us, part, &block).await?;
-        }
-        Ok(())
+        put_aside(tx, project, self.blocks).await
     }
 }
 
+/// Stores blocks, each of a bucket and part.
 async fn put_aside(
     tx: &mut Tx,
     project: &ProjectId,
-    bucket_us: i64,
-    part: i64,
-    block: &Block,
+    blocks: impl IntoIterator<Item = ((i64, i64), Block)>,
 ) -> Result<(), StoreError> {
-    let reports = block.encode(bucket_us)?;
-    tx.execute(
-        PUT_ASIDE,
-        args![project, bucket_us, part, &Id::new(), &reports],
-    )
-    .await?;
+    let rows = blocks.into_iter().map(|((bucket_us, part), block)| {
+        Ok((bucket_us, part, Id::new(), block.encode(bucket_us)?))
+    });
+    let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
+    for some in rows.chunks(ASIDE_AT_ONCE) {
+        // Where there are fewer, the last one is named several times.
+        let named = some.iter().chain(std::iter::repeat(&some[some.len() - 1]));
+        let mut values = args![project].to_vec();
+        for (bucket_us, part, id, reports) in named.take(ASIDE_AT_ONCE) {
+            values.extend_from_slice(args![*bucket_us, *part, id, reports]);
+        }
+        tx.execute(PUT_ASIDE.as_str(), &values).await?;
+    }
     Ok(())
 }
 
@@ -265,9 +284,13 @@ pub(super) async fn close_next(
     } = last_word::close(bucket, &next, &was_closed);
     tx.execute(REMOVE_BLOCKS, args![project, bucket_us, part])
         .await?;
-    for (later_us, block) in carried {
-        put_aside(tx, project, later_us, part, &block).await?;
-    }
+    let carried = carried.into_iter();
+    put_aside(
+        tx,
+        project,
+        carried.map(|(later_us, block)| ((later_us, part), block)),
+    )
+    .await?;
     remember(tx, project, bucket_us, part, &closed).await?;
     if late > 0 {
         let day_us = now_us.div_euclid(DAY_US) * DAY_US;

@@ -7,7 +7,7 @@ use super::super::journal::each_unfolded;
 use super::super::page_views;
 use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError};
 use super::rows::{
-    BODIES, BODIES_AT, HEADS, Head, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, head, whole,
+    BODIES, BODIES_AT, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, heads, whole,
 };
 use super::{Span, Window, WindowKey, keys_of};
 
@@ -38,8 +38,8 @@ impl Store {
                 add(whole(series, kind, row)?);
             }
         } else {
-            for row in tx.rows::<Head>(HEADS, wanted).await? {
-                add(head(series, kind, row)?);
+            for window in heads(&mut tx, project, series, kind, (from_us, to_us)).await? {
+                add(window);
             }
         }
         // A run is of the laboratory, where nobody views pages.

@@ -7,7 +7,7 @@ use super::super::{Id, ProjectId, SeriesId, StoreError, record_versions};
 use super::{Span, Window, WindowBody, WindowKey, told};
 
 /// Start, release, run, what is told of it.
-pub(super) type Head = (i64, String, Vec<u8>, String);
+type Head = (i64, String, Vec<u8>, String);
 /// The same with the contents.
 pub(super) type Whole = (i64, String, Vec<u8>, String, Vec<u8>);
 
@@ -26,9 +26,14 @@ pub(in crate::store) static BODIES_AT: LazyLock<String> = LazyLock::new(|| {
         places.join(", ")
     )
 });
-pub(super) const HEADS: &str = "SELECT start_us, release, run_id, told FROM series_window \
+const RUN_HEADS: &str = "SELECT start_us, release, run_id, told FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
      ORDER BY start_us, release, run_id LIMIT $6";
+// A year in one row: rows come one by one through a channel from the connection's thread.
+const HEADS: &str = "SELECT string_agg(length(release) || ',' || release || start_us || ',' || told, ';') FROM (\
+     SELECT start_us, release, told FROM series_window \
+     WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
+     ORDER BY start_us, release LIMIT $6) AS head";
 pub(super) const ONE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 AND release = $5 AND run_id = $6";
 const UPSERT: &str = "INSERT INTO series_window (project_id, series_id, kind, start_us, release, run_id, told, body) \
@@ -73,8 +78,38 @@ pub(super) fn whole(series: SeriesId, kind: i64, row: Whole) -> Result<Window, S
     })
 }
 
+/// What is told of a series' windows of one kind that begin in a time.
+pub(super) async fn heads(
+    tx: &mut Tx,
+    project: &ProjectId,
+    series: SeriesId,
+    kind: i64,
+    (from_us, to_us): (i64, i64),
+) -> Result<Vec<Window>, StoreError> {
+    let wanted = args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT];
+    if kind == columns(&Span::Run(Id::NIL)).0 {
+        let rows: Vec<Head> = tx.rows(RUN_HEADS, wanted).await?;
+        return rows
+            .into_iter()
+            .map(|row| head(series, kind, row))
+            .collect();
+    }
+    let all: Option<(Option<String>,)> = tx.row(HEADS, wanted).await?;
+    let all = all.and_then(|(all,)| all).unwrap_or_default();
+    let (mut windows, mut rest) = (Vec::new(), all.as_str());
+    while !rest.is_empty() {
+        let (release, start_us, told, after) = told::split(rest)
+            .ok_or_else(|| StoreError::Corrupt(format!("windows told as {rest:?}")))?;
+        let run = Id::NIL.bytes().to_vec();
+        let row = (start_us, release.to_owned(), run, told.to_owned());
+        windows.push(head(series, kind, row)?);
+        rest = after;
+    }
+    Ok(windows)
+}
+
 /// A window of a kind as its row has it, without its contents.
-pub(super) fn head(series: SeriesId, kind: i64, row: Head) -> Result<Window, StoreError> {
+fn head(series: SeriesId, kind: i64, row: Head) -> Result<Window, StoreError> {
     let (start_us, release, run, told) = row;
     let span = match kind {
         1 => Span::Run(Id::from_row(&run)?),

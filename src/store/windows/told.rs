@@ -60,6 +60,19 @@ pub(super) fn read(key: WindowKey, told: &str) -> Option<Window> {
     Some(window)
 }
 
+/// The first of several windows in one text, each as the characters in its release's name, that name, its start and what
+/// is told of it: release, start, what is told, and the text after it.
+pub(super) fn split(all: &str) -> Option<(&str, i64, &str, &str)> {
+    let (length, rest) = all.split_once(',')?;
+    let length: usize = length.parse().ok()?;
+    let end = rest.char_indices().map(|(at, _)| at).nth(length)?;
+    let (release, rest) = rest.split_at(end);
+    let (start_us, rest) = rest.split_once(',')?;
+    // Numbers hold no semicolon.
+    let (told, after) = rest.split_once(';').unwrap_or((rest, ""));
+    Some((release, start_us.parse().ok()?, told, after))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::{Id, SeriesId};
@@ -91,5 +104,13 @@ mod tests {
         assert_eq!(read(key.clone(), &write(&window)), Some(window));
         assert_eq!(read(key.clone(), "1,2,3"), None);
         assert_eq!(read(key, ""), None);
+    }
+    #[test]
+    fn windows_in_one_text_part_where_they_were_joined() {
+        let all = "5,v1,;ü-7,1,2;0,3,4";
+        let (release, start_us, told, rest) = split(all).unwrap();
+        assert_eq!((release, start_us, told), ("v1,;ü", -7, "1,2"));
+        assert_eq!(split(rest), Some(("", 3, "4", "")));
+        assert_eq!(split("9,v1"), None);
     }
 }
