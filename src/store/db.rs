@@ -147,8 +147,8 @@ impl Tx {
     fn connection(&mut self) -> Result<OneOf<'_>, sqlx::Error> {
         Ok(match self {
             Tx::SqliteWriting(tx) => OneOf::Sqlite(tx.connection()?),
-            Tx::SqliteReading(tx) => OneOf::Sqlite(&mut **tx),
-            Tx::Postgres(tx) => OneOf::Postgres(&mut **tx),
+            Tx::SqliteReading(tx) => OneOf::Sqlite(tx),
+            Tx::Postgres(tx) => OneOf::Postgres(tx),
         })
     }
 

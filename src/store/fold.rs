@@ -85,15 +85,17 @@ impl Store {
         deltas.extend(closed.samples);
         let excluded = runs::excluded(&mut tx, project).await?;
         for (key, deltas) in by_window(&deltas, &excluded, now_us) {
-            let mut window = windows::load(&mut tx, project, &key)
-                .await?
-                .unwrap_or_else(|| Window::new(key));
-            for delta in deltas {
-                window.add(delta)?;
+            folded.series.insert(key.series);
+            // A run's measurements mostly come at once, so that there is nothing to add to.
+            if matches!(key.span, Span::Run(_)) {
+                let window = with(Window::new(key.clone()), &deltas)?;
+                if windows::save_new(&mut tx, project, &window).await? {
+                    continue;
+                }
             }
-            window.settle();
+            let known = windows::load(&mut tx, project, &key).await?;
+            let window = with(known.unwrap_or_else(|| Window::new(key)), &deltas)?;
             windows::save(&mut tx, project, &window).await?;
-            folded.series.insert(window.key.series);
         }
         for series in &folded.series {
             windows::mark(&mut tx, project, *series, now_us).await?;
@@ -145,6 +147,15 @@ impl Store {
         .await?;
         tx.commit().await
     }
+}
+
+/// A window with more deltas, settled.
+fn with(mut window: Window, deltas: &[&Delta]) -> Result<Window, StoreError> {
+    for delta in deltas {
+        window.add(delta)?;
+    }
+    window.settle();
+    Ok(window)
 }
 
 fn by_window<'a>(

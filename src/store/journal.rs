@@ -123,10 +123,14 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let mut outcomes = Vec::with_capacity(group.len());
         let mut rows: BTreeMap<ProjectId, (i64, Vec<&Delta>)> = BTreeMap::new();
+        let mut changed: BTreeMap<ProjectId, i64> = BTreeMap::new();
         for submission in group {
             let outcome = recall(&mut tx, submission).await?;
             if outcome == Committed::Stored {
                 describe(&mut tx, submission).await?;
+                if changes_record(submission) {
+                    changed.insert(submission.project, submission.received_us);
+                }
                 let row = rows
                     .entry(submission.project)
                     .or_insert((submission.received_us, Vec::new()));
@@ -140,6 +144,9 @@ impl Store {
                 tx.execute(APPEND, args![&project, &Id::new(), received_us, &encoded])
                     .await?;
             }
+        }
+        for (project, now_us) in changed {
+            super::record_versions::bump(&mut tx, &project, now_us).await?;
         }
         tx.commit().await?;
         Ok(outcomes)
@@ -158,6 +165,11 @@ impl Store {
     pub async fn projects_to_fold(&self) -> Result<Vec<ProjectId>, StoreError> {
         super::leases::waiting(&self.db, WAITING, None).await
     }
+}
+
+/// Whether a submission says something of its project that readers remember.
+fn changes_record(submission: &Submission) -> bool {
+    !submission.new_series.is_empty() || submission.run.is_some() || submission.release.is_some()
 }
 
 /// The project of a group that is all one project's measurements of what is known already: mostly beacons.
@@ -291,10 +303,6 @@ async fn describe(tx: &mut Tx, submission: &Submission) -> Result<(), StoreError
         received_us,
         ..
     } = submission;
-    if !submission.new_series.is_empty() || submission.run.is_some() || submission.release.is_some()
-    {
-        super::record_versions::bump(tx, project, *received_us).await?;
-    }
     for series in &submission.new_series {
         super::series::insert(tx, project, series, *received_us).await?;
     }

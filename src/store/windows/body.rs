@@ -1,9 +1,11 @@
 //! What a window holds: histograms by stratum, exact values, explicit buckets, summaries; and how it lies on disk.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use collectors::histogram::Histogram;
 use serde::{Deserialize, Serialize};
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::super::delta::Summary;
 use super::super::{StoreError, Stratum, Values};
@@ -205,9 +207,11 @@ impl WindowBody {
         if plain.len() < COMPRESS_FROM {
             return Ok([&[0], plain.as_slice()].concat());
         }
-        let mut packed = vec![1];
-        zstd::stream::copy_encode(plain.as_slice(), &mut packed, 3).map_err(|e| corrupt(&e))?;
-        Ok(packed)
+        let packed = COMPRESSOR
+            .with_borrow_mut(|compressor| compressor.as_mut().map(|it| it.compress(&plain)))
+            .ok_or_else(|| corrupt(&"no memory to compress"))?
+            .map_err(|e| corrupt(&e))?;
+        Ok([&[1], packed.as_slice()].concat())
     }
 
     pub(super) fn decode(row: &[u8]) -> Result<WindowBody, StoreError> {
@@ -216,12 +220,30 @@ impl WindowBody {
         match row.split_first() {
             Some((0, plain)) => postcard::from_bytes(plain).map_err(|e| corrupt(&e)),
             Some((1, packed)) => {
-                let plain = zstd::stream::decode_all(packed).map_err(|e| corrupt(&e))?;
+                let plain = unpacked(packed).map_err(|e| corrupt(&e))?;
                 postcard::from_bytes(&plain).map_err(|e| corrupt(&e))
             }
             _ => Err(corrupt(&"unknown encoding")),
         }
     }
+}
+
+thread_local! {
+    // To make a context costs more than to use it on a window.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(3).ok());
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
+}
+
+fn unpacked(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let bytes = zstd::zstd_safe::get_frame_content_size(packed)
+        .ok()
+        .flatten()
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    DECOMPRESSOR.with_borrow_mut(|decompressor| match (decompressor, bytes) {
+        (Some(decompressor), Some(bytes)) => decompressor.decompress(packed, bytes),
+        // Earlier ones do not say how long they are.
+        _ => zstd::stream::decode_all(packed),
+    })
 }
 
 pub(super) fn median(values: &[f64]) -> Option<f64> {

@@ -40,6 +40,9 @@ const UPSERT: &str = "INSERT INTO series_window (project_id, series_id, kind, st
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
      ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO UPDATE SET told = excluded.told, \
      body = excluded.body";
+const INSERT_NEW: &str = "INSERT INTO series_window (project_id, series_id, kind, start_us, release, run_id, told, body) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+     ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO NOTHING";
 pub(super) const DROP_ONE: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 \
      AND release = $5 AND run_id = $6";
 const RUN_WINDOWS_OF_RELEASE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
@@ -148,23 +151,42 @@ pub(in crate::store) async fn save(
     project: &ProjectId,
     window: &Window,
 ) -> Result<(), StoreError> {
-    let (kind, start_us, run) = columns(&window.key.span);
-    let body = window.body.clone().unwrap_or_default().encode()?;
-    tx.execute(
-        UPSERT,
-        args![
-            project,
-            window.key.series.id(),
-            kind,
-            start_us,
-            &window.key.release,
-            &run,
-            &told::write(window),
-            &body,
-        ],
-    )
-    .await?;
+    write(tx, UPSERT, project, window).await?;
     Ok(())
+}
+
+/// Writes a settled window unless there is one already; whether it did.
+pub(in crate::store) async fn save_new(
+    tx: &mut Tx,
+    project: &ProjectId,
+    window: &Window,
+) -> Result<bool, StoreError> {
+    Ok(write(tx, INSERT_NEW, project, window).await? == 1)
+}
+
+async fn write(
+    tx: &mut Tx,
+    statement: &'static str,
+    project: &ProjectId,
+    window: &Window,
+) -> Result<u64, StoreError> {
+    let (kind, start_us, run) = columns(&window.key.span);
+    let body = match &window.body {
+        Some(body) => body.encode()?,
+        None => WindowBody::default().encode()?,
+    };
+    let told = told::write(window);
+    let values = args![
+        project,
+        window.key.series.id(),
+        kind,
+        start_us,
+        &window.key.release,
+        &run,
+        &told,
+        &body,
+    ];
+    tx.execute(statement, values).await
 }
 
 /// Notes that a series has new data to judge.
