@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
-use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
 
@@ -332,6 +334,12 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT.max(Duration::from_secs(30)))
+        // Where the disk is full SQLite rolls back by itself. The driver's rollback then fails, so that it holds the
+        // transaction for open and begins no other on this connection.
+        .before_acquire(|connection, _| {
+            let is_usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_usable) })
+        })
         .connect_with(options.clone())
         .await?;
     let read = SqlitePoolOptions::new()
@@ -340,6 +348,19 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
         .connect_with(options.pragma("query_only", "ON"))
         .await?;
     Ok(Db::Sqlite { write, read })
+}
+
+/// Whether what the database failed with may pass: it is busy, away, read-only for a while, or has no room.
+pub(super) fn is_passing(error: &dyn DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        // Busy, locked, input and output, full, can't open; an extended code holds its primary one in the lowest byte.
+        let primary = code.parse::<u32>().map(|code| code & 0xff);
+        return matches!(primary, Ok(5 | 6 | 10 | 13 | 14));
+    }
+    // Connection, rollback, resources, operator, system; a standby; a transaction that idled for too long.
+    let classes = ["08", "40", "53", "57", "58"];
+    classes.iter().any(|class| code.starts_with(class)) || code == "25006" || code == "25P03"
 }
 
 /// The path of a `sqlite:` URL.
