@@ -33,6 +33,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// lost its server.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Of a machine that is gone, or stands still, the server hears nothing, and keeps what its transaction has locked for hours
+/// unless told otherwise: uploads of others wait for it meanwhile. Between two statements of ours lies little work. `LOCAL`,
+/// since the connection may be a pooler's.
+const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
+
 /// What PostgreSQL answers, unless it falls silent.
 async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
     match tokio::time::timeout(STATEMENT_TIMEOUT, answer).await {
@@ -235,7 +240,7 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
+            Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin_with(BEGIN)).await?),
         })
     }
 
