@@ -1,12 +1,11 @@
 //! A running service: writer, fold, upkeep, detector, notifier and HTTP, started together and stopped in order.
 
-mod closing;
+mod connections;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::ServiceExt;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -16,12 +15,10 @@ use crate::store::{Id, Store};
 use crate::writer::Writer;
 use crate::{detector, folder, notifier, upkeep};
 
-use closing::Closing;
+use connections::PATIENCE;
 
-/// How long open requests may take to end once the service stops.
-const DRAIN: Duration = Duration::from_secs(10);
-/// How long a connection that was accepted last may take to send its request.
-const LAST_REQUEST: Duration = Duration::from_millis(200);
+/// How long each part of the background work may take to end once the service stops.
+const LAST_WORK: Duration = Duration::from_secs(10);
 
 /// The service's parts, running.
 #[derive(Debug)]
@@ -76,38 +73,17 @@ impl Service {
     /// Serves HTTP until `ended` completes, then drains: readiness turns at once and answers close their connections;
     /// after the settings' grace the listener closes, open requests get a deadline, the queue is committed, and the
     /// background work ends.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        ended: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    pub async fn serve(self, listener: TcpListener, ended: impl Future<Output = ()>) {
         let app = self.app.clone();
-        let (close, closed) = watch::channel(false);
-        let (deadline, expired) = tokio::sync::oneshot::channel::<()>();
-        let graceful = async move {
+        let patience = app.settings.patience.unwrap_or(PATIENCE);
+        let told = async {
             ended.await;
             app.counters.begin_draining();
             tokio::time::sleep(app.settings.grace).await;
-            let _ = close.send(true);
-            tokio::time::sleep(LAST_REQUEST).await;
-            drop((app, deadline));
         };
-        let make = Door::to(self.app.clone()).into_make_service();
-        let serving =
-            axum::serve(Closing::new(listener, closed), make).with_graceful_shutdown(graceful);
-        let overdue = async {
-            let _ = expired.await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        tokio::select! {
-            served = serving => served?,
-            () = overdue => tracing::warn!("requests still open at the drain's deadline were cut"),
-        }
+        connections::serve(listener, Door::to(app.clone()), patience, told).await;
+        drop(app);
         self.end().await;
-        Ok(())
     }
 
     /// Ends the background work; what was submitted is committed first.
@@ -118,7 +94,7 @@ impl Service {
         // The writer ends when the last handle to it is gone.
         drop(app);
         for task in tasks {
-            let _ = tokio::time::timeout(DRAIN, task).await;
+            let _ = tokio::time::timeout(LAST_WORK, task).await;
         }
         store.close().await;
     }

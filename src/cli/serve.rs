@@ -148,10 +148,7 @@ pub(super) async fn serve(service: Service, listener: TcpListener) -> Result<Exi
     let failed = |error| Failure::file("listener", error);
     let address = listener.local_addr().map_err(failed)?;
     say(format!("listening on http://{address}"))?;
-    service
-        .serve(listener, told_to_stop())
-        .await
-        .map_err(failed)?;
+    service.serve(listener, told_to_stop()).await;
     Ok(Exit::Ok)
 }
 

@@ -111,6 +111,8 @@ pub struct Settings {
     pub allow_private_routes: bool,
     /// Within what time a whole request body must have come; a minute where left out.
     pub body_deadline: Option<Duration>,
+    /// How long a connection may say nothing, or take nothing of its answer; 75 seconds where left out.
+    pub patience: Option<Duration>,
     /// How long it goes on accepting once it is told to stop, so that a load balancer hears of it first.
     pub grace: Duration,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::db::{Tx, args};
+use super::db::{Arg, Tx, args};
 use super::series::{from_word, word};
 use super::{Id, ProjectId, Store, StoreError};
 
@@ -363,9 +363,8 @@ impl Store {
         }
         let project = ProjectId(Id::from_row(&project)?);
         if last_used_us.is_none_or(|used| used + LAST_USED_GRAIN_US < now_us) {
-            self.db
-                .execute(TOUCH_TOKEN, args![&id, now_us, &project])
-                .await?;
+            let values = args![&id, now_us, &project];
+            self.note_use(TOUCH_TOKEN, values).await;
         }
         Ok(Some(Caller {
             project,
@@ -374,6 +373,13 @@ impl Store {
             actor: format!("token {}", &id.to_string()[24..]),
             person: false,
         }))
+    }
+
+    /// Notes when something was used last. Where that can't be written, for want of room for one, it serves all the same.
+    async fn note_use(&self, sql: &'static str, values: &[Arg<'_>]) {
+        if let Err(error) = self.db.execute(sql, values).await {
+            tracing::warn!(%error, "when a token or session was used last is not noted");
+        }
     }
 
     /// Lets anyone read a project, where the server was started so (`--public-read`, `demo`).
@@ -425,7 +431,7 @@ impl Store {
             return Ok(None);
         }
         if seen_us + LAST_USED_GRAIN_US < now_us {
-            self.db.execute(TOUCH_SESSION, args![&hash, now_us]).await?;
+            self.note_use(TOUCH_SESSION, args![&hash, now_us]).await;
         }
         Ok(Some(name))
     }

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 mod sqlite_writer;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Connection, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
@@ -36,6 +37,11 @@ const RESTED: Duration = Duration::from_secs(1);
 /// How long a statement may take on PostgreSQL. All of ours take a bounded amount of work; what has no answer by now has
 /// lost its server.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Of a machine that is gone, or stands still, the server hears nothing, and keeps what its transaction has locked for hours
+/// unless told otherwise: uploads of others wait for it meanwhile. Between two statements of ours lies little work. `LOCAL`,
+/// since the connection may be a pooler's.
+const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// What PostgreSQL answers, unless it falls silent.
 async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
@@ -269,7 +275,7 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Db::Sqlite { write, .. } => Tx::SqliteWriting(write.begin().await?),
-            Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
+            Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin_with(BEGIN)).await?),
         })
     }
 
@@ -379,6 +385,19 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
         .connect_with(options.pragma("query_only", "ON"))
         .await?;
     Ok(Db::Sqlite { write, read })
+}
+
+/// Whether what the database failed with may pass: it is busy, away, read-only for a while, or has no room.
+pub(super) fn is_passing(error: &dyn DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        // Busy, locked, input and output, full, can't open; an extended code holds its primary one in the lowest byte.
+        let primary = code.parse::<u32>().map(|code| code & 0xff);
+        return matches!(primary, Ok(5 | 6 | 10 | 13 | 14));
+    }
+    // Connection, rollback, resources, operator, system; a standby; a transaction that idled for too long.
+    let classes = ["08", "40", "53", "57", "58"];
+    classes.iter().any(|class| code.starts_with(class)) || code == "25006" || code == "25P03"
 }
 
 /// The path of a `sqlite:` URL.

@@ -15,6 +15,8 @@ pub struct Lease {
 
 /// A lease outlives any one transaction by far, and a dead owner's work waits no longer than this (microseconds).
 const LEASE_US: i64 = 30_000_000;
+/// Nothing rests longer (microseconds).
+const REST_US_MAX: i64 = 3_600_000_000;
 /// Rows that a poll for waiting work reads at a time: 16 bytes each.
 const POLL_ROWS: i64 = 1_000;
 /// Projects that one instance works on in a round: as many as there can be.
@@ -25,7 +27,8 @@ pub(super) const DETECT: &str = "detect";
 
 const TAKE: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, $3, $4, 1) \
      ON CONFLICT (project_id, kind) DO UPDATE SET owner = excluded.owner, until_us = excluded.until_us, \
-     fence = lease.fence + 1 WHERE lease.until_us < $5 OR lease.owner = excluded.owner RETURNING fence";
+     fence = lease.fence + 1 WHERE lease.until_us < $5 OR lease.until_us > $6 OR lease.owner = excluded.owner \
+     RETURNING fence";
 const HOLD: &str = "UPDATE lease SET until_us = $5 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
 const RELEASE: &str = "UPDATE lease SET until_us = 0 WHERE project_id = $1 AND kind = $2 AND owner = $3 AND fence = $4";
 const BREAK_OFF: &str = "INSERT INTO lease (project_id, kind, owner, until_us, fence) VALUES ($1, $2, '', 0, 1) \
@@ -56,7 +59,7 @@ impl Store {
         owner: &str,
         now_us: i64,
     ) -> Result<Option<Lease>, StoreError> {
-        self.lease(project, UPKEEP, owner, now_us).await
+        self.take(project, UPKEEP, owner, now_us, REST_US_MAX).await
     }
 
     /// Lets the work of a lease rest until a time: nobody else takes it up before.
@@ -81,9 +84,26 @@ impl Store {
         owner: &str,
         now_us: i64,
     ) -> Result<Option<Lease>, StoreError> {
+        self.take(project, kind, owner, now_us, LEASE_US).await
+    }
+
+    /// Takes a lease that nobody takes or lets rest for longer than `longest_us`. One that lasts for more than twice as
+    /// long comes from a wrong clock, and is over.
+    async fn take(
+        &self,
+        project: &ProjectId,
+        kind: &'static str,
+        owner: &str,
+        now_us: i64,
+        longest_us: i64,
+    ) -> Result<Option<Lease>, StoreError> {
+        let (until_us, farthest_us) = (now_us + LEASE_US, now_us + 2 * longest_us);
         let mut tx = self.db.begin().await?;
         let fence: Option<(i64,)> = tx
-            .row(TAKE, args![project, kind, owner, now_us + LEASE_US, now_us])
+            .row(
+                TAKE,
+                args![project, kind, owner, until_us, now_us, farthest_us],
+            )
             .await?;
         tx.commit().await?;
         Ok(fence.map(|(fence,)| Lease {

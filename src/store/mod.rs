@@ -227,25 +227,7 @@ impl StoreError {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::Io(_)
                 | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => matches!(
-                    error.code().as_deref(),
-                    // PostgreSQL: serialisation, deadlock, shutting down, too many connections, disk full;
-                    // SQLite: busy, locked, full
-                    Some(
-                        "40001"
-                            | "40P01"
-                            | "57P01"
-                            | "57P02"
-                            | "57P03"
-                            | "53300"
-                            | "53100"
-                            | "5"
-                            | "6"
-                            | "13"
-                            | "517"
-                            | "261"
-                    )
-                ),
+                sqlx::Error::Database(error) => db::is_passing(&**error),
                 _ => false,
             },
             StoreError::LeaseLost | StoreError::Silent => true,

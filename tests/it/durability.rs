@@ -1,30 +1,27 @@
-//! The server is killed in the middle of its work, again and again. What it acknowledged is there, once; what it
+//! A server is killed in the middle of its work, again and again. What it acknowledged is there, once; what it
 //! refused is not; what nobody heard of is sent again with its key and is then there once.
 
 mod clients;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Client;
 use sqlx::Connection;
 
-use clients::{Ledger, PAGE, Sent, Way, keep_sending};
+use clients::{Counts, Ledger, PAGE, Sent, Way, keep_sending};
 
-use crate::ground::{Database, databases};
+use crate::endurance::{Endurance, Tally};
+use crate::ground::{Database, of_engine};
 use crate::process::{Process, token, within};
 
-/// How many times the server dies, and how long it lives before.
+/// How many times a server dies at least.
 const LIVES: usize = 4;
-const LIFE: Duration = Duration::from_millis(1_500);
 /// Concurrent clients of each kind.
 const UPLOADERS: usize = 5;
 const BROWSERS: usize = 3;
 /// On PostgreSQL a dead owner's lease on the fold ends after half a minute, since others may live.
 const FOLDED_WITHIN: Duration = Duration::from_secs(45);
-
-type Counts = BTreeMap<(String, String), u64>;
 
 fn counted<'a>(all: impl IntoIterator<Item = &'a Sent>) -> Counts {
     let mut counts = Counts::new();
@@ -65,14 +62,19 @@ async fn stored(server: &Process, way: &Way) -> (Counts, bool) {
     (counts, folded)
 }
 
-async fn survives(database: Database) {
+async fn survives(database: Database, instances: usize) {
+    let engine = database.engine;
+    let endurance = Endurance::begin("killed", engine, Duration::ZERO);
+    let mut draws = endurance.draws();
     let home = database.directory.path();
     let admin = token(home, &database.url, "shop", "admin");
     let rum = token(home, &database.url, "shop", "rum");
-    let mut server = Process::serve(home, &database.url, &[]);
+    let serve = |_| Process::serve(home, &database.url, &[]);
+    let mut servers: Vec<Process> = (0..instances).map(serve).collect();
+    let urls = servers.iter().map(|server| server.url.clone());
     let way = Way {
         client: Client::new(),
-        url: Arc::new(Mutex::new(server.url.clone())),
+        urls: Arc::new(Mutex::new(urls.collect())),
         admin,
         rum,
     };
@@ -91,24 +93,21 @@ async fn survives(database: Database) {
         });
         clients.push(tokio::spawn(send));
     }
-    let acknowledged = || ledger.lock().unwrap().acknowledged.len();
-    for life in 0..LIVES {
-        let (before, began) = (acknowledged(), Instant::now());
+    let acknowledged = || ledger.lock().unwrap().acknowledged;
+    let mut lives = 0;
+    while lives < LIVES || endurance.goes_on() {
+        let before = acknowledged();
         // Lives of different lengths, so that death meets the fold and the commit at different places.
-        tokio::time::sleep(LIFE + Duration::from_millis(170 * life as u64)).await;
+        let (victim, life) = (draws.bits() as usize % instances, draws.bits() % 2_000);
+        tokio::time::sleep(Duration::from_millis(1_000 + life)).await;
         within(Duration::from_secs(20), "work in every life", async || {
             (acknowledged() > before + 20).then_some(())
         })
         .await;
-        server.kill();
-        println!(
-            "{}: life {life} of {:?} took {}",
-            database.engine,
-            began.elapsed(),
-            acknowledged() - before
-        );
-        server = Process::serve(home, &database.url, &[]);
-        way.url.lock().unwrap().clone_from(&server.url);
+        servers.remove(victim).kill();
+        servers.insert(victim, Process::serve(home, &database.url, &[]));
+        way.urls.lock().unwrap()[victim].clone_from(&servers[victim].url);
+        lives += 1;
     }
     *until.lock().unwrap() = true;
     for client in clients {
@@ -116,16 +115,19 @@ async fn survives(database: Database) {
     }
     let Ledger {
         acknowledged,
+        counts,
+        some,
         refused,
         unknown,
     } = std::mem::take(&mut *ledger.lock().unwrap());
-    println!(
-        "{}: {} acknowledged, {} refused, {} unknown",
-        database.engine,
-        acknowledged.len(),
-        refused.len(),
-        unknown.len()
-    );
+    let mut tally = Tally {
+        acknowledged,
+        refused: refused.len(),
+        unknown: unknown.len(),
+        ..Tally::default()
+    };
+    println!("{engine}: {lives} lives; {tally:?}");
+    let server = servers.swap_remove(0);
 
     let (before, _) = stored(&server, &way).await;
     // What had been stored of the unknown is what the server calls a repetition when it comes again.
@@ -135,19 +137,10 @@ async fn survives(database: Database) {
             had_been_stored.push(sent.clone());
         }
     }
-    let expected = sum(&counted(&acknowledged), &counted(&had_been_stored));
-    let engine = database.engine;
-    assert_eq!(
-        of_uploads(&before),
-        of_uploads(&expected),
-        "{engine}: after the last life"
-    );
-    let mut all = sum(&counted(&acknowledged), &counted(&unknown));
-    assert_eq!(
-        stored(&server, &way).await.0,
-        all,
-        "{engine}: everything once"
-    );
+    let expected = sum(&counts, &counted(&had_been_stored));
+    compare(&mut tally, &of_uploads(&expected), &of_uploads(&before));
+    let mut all = sum(&counts, &counted(&unknown));
+    compare(&mut tally, &all, &stored(&server, &way).await.0);
     for sent in &refused {
         assert!(
             !way.insist(sent).await,
@@ -155,11 +148,7 @@ async fn survives(database: Database) {
         );
     }
     all = sum(&all, &counted(&refused));
-    for sent in acknowledged
-        .iter()
-        .step_by(50)
-        .filter(|sent| sent.is_upload())
-    {
+    for sent in &some {
         assert!(
             way.insist(sent).await,
             "{engine}: acknowledged, and not known: {sent:?}"
@@ -171,13 +160,18 @@ async fn survives(database: Database) {
         async || stored(&server, &way).await.1.then_some(()),
     )
     .await;
-    assert_eq!(
-        stored(&server, &way).await.0,
-        all,
-        "{engine}: everything once, folded"
-    );
+    compare(&mut tally, &all, &stored(&server, &way).await.0);
     server.kill();
+    drop(servers);
     is_whole(&database).await;
+    endurance.tell(tally);
+}
+
+fn compare(tally: &mut Tally, expected: &Counts, found: &Counts) {
+    for place in sum(expected, found).keys() {
+        let of = |counts: &Counts| counts.get(place).copied().unwrap_or_default();
+        tally.compare(of(expected), of(found));
+    }
 }
 
 fn of_uploads(counts: &Counts) -> Counts {
@@ -201,20 +195,12 @@ async fn is_whole(database: &Database) {
     assert_eq!(found, "ok");
 }
 
-async fn survives_on(engine: &str) {
-    let database = databases()
-        .await
-        .into_iter()
-        .find(|database| database.engine == engine);
-    survives(database.unwrap()).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_outlives_kills_exactly_once_on_sqlite() {
-    survives_on("SQLite").await;
+    survives(of_engine("SQLite").await, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_outlives_kills_exactly_once_on_postgresql() {
-    survives_on("PostgreSQL").await;
+    survives(of_engine("PostgreSQL").await, 3).await;
 }

@@ -102,7 +102,7 @@ impl Server {
             let ended = async {
                 let _ = ended.await;
             };
-            service.serve(listener, ended).await.unwrap();
+            service.serve(listener, ended).await;
         });
         Server {
             url,

@@ -123,12 +123,25 @@ impl Process {
 
     /// The most memory that it ever had, as the system counts it.
     pub(crate) fn peak_kib(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that it has now.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// A line of what the system says of it.
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmHWM:"))
-            .unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many files and connections it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.unwrap().count()
     }
 
     /// Ends it as a power cut would: SIGKILL, by its own id.
@@ -138,9 +151,23 @@ impl Process {
 
     /// Asks it to stop, as systemd does: SIGTERM.
     pub(crate) fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Lets it stand still wherever it is: SIGSTOP.
+    pub(crate) fn stand_still(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on: SIGCONT.
+    pub(crate) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(asked.success());
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Waits until it has stopped in order.

@@ -1,5 +1,7 @@
 //! Clients that keep a ledger of what they sent and what they heard.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use crate::process::within;
 
 /// The flow of all page views.
 pub(super) const PAGE: &str = "page";
+/// Of so many acknowledged requests one is kept, if it is an upload.
+const SOME: usize = 50;
 
 /// What one request brings, and under which key; the same request can be sent again.
 #[derive(Debug, Clone)]
@@ -89,26 +93,47 @@ pub(super) enum Outcome {
     Unsent,
 }
 
+/// How much was sent, by flow and release.
+pub(super) type Counts = BTreeMap<(String, String), u64>;
+
 /// The clients' record of what they sent.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    pub(super) acknowledged: Vec<Sent>,
+    pub(super) acknowledged: usize,
+    pub(super) counts: Counts,
+    /// Some of the acknowledged uploads.
+    pub(super) some: Vec<Sent>,
     pub(super) refused: Vec<Sent>,
     pub(super) unknown: Vec<Sent>,
 }
 
-/// Where the server listens now, and with what to reach it.
+impl Ledger {
+    fn acknowledge(&mut self, sent: Sent) {
+        let (place, count) = sent.counts();
+        *self.counts.entry(place).or_default() += count;
+        self.acknowledged += 1;
+        if sent.is_upload() && self.acknowledged.is_multiple_of(SOME) {
+            self.some.push(sent);
+        }
+    }
+}
+
+/// Where the servers listen now, and with what to reach them.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
     pub(super) client: Client,
-    pub(super) url: Arc<Mutex<String>>,
+    pub(super) urls: Arc<Mutex<Vec<String>>>,
     pub(super) admin: String,
     pub(super) rum: String,
 }
 
 impl Way {
-    async fn send(&self, sent: &Sent) -> Outcome {
-        let url = self.url.lock().unwrap().clone();
+    /// Sends to one of the servers.
+    async fn send(&self, sent: &Sent, to: usize) -> Outcome {
+        let url = {
+            let urls = self.urls.lock().unwrap();
+            urls[to % urls.len()].clone()
+        };
         let request = match sent {
             Sent::Upload { key, body, .. } => self
                 .client
@@ -144,12 +169,13 @@ impl Way {
         }
     }
 
-    /// Sends again until it is acknowledged.
+    /// Sends again, to one server after the other, until it is acknowledged; whether as a repetition.
     pub(super) async fn insist(&self, sent: &Sent) -> bool {
+        let to = AtomicUsize::new(0);
         within(
             Duration::from_secs(20),
             "an acknowledgement",
-            async || match self.send(sent).await {
+            async || match self.send(sent, to.fetch_add(1, Ordering::Relaxed)).await {
                 Outcome::Acknowledged { again } => Some(again),
                 _ => None,
             },
@@ -159,29 +185,32 @@ impl Way {
 }
 
 /// One client: sends one thing after the other until it is told to stop. Every other time that it hears nothing it
-/// sends the same again, as a good client does; else it leaves the question open until the end.
+/// sends the same again, as a good client does; else it leaves the question open until the end. Where nobody listens it
+/// goes to the next server.
 pub(super) async fn keep_sending(
     way: Way,
     ledger: Arc<Mutex<Ledger>>,
     until: Arc<Mutex<bool>>,
     make: impl Fn(usize) -> Sent,
 ) {
-    let mut number = 0;
+    let (mut number, mut to) = (0, 0);
     while !*until.lock().unwrap() {
         let sent = make(number);
-        match way.send(&sent).await {
+        match way.send(&sent, to).await {
             Outcome::Unsent => {
+                to += 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
-            Outcome::Acknowledged { .. } => ledger.lock().unwrap().acknowledged.push(sent),
+            Outcome::Acknowledged { .. } => ledger.lock().unwrap().acknowledge(sent),
             Outcome::Refused => ledger.lock().unwrap().refused.push(sent),
             Outcome::Unknown if number % 2 == 0 => {
                 way.insist(&sent).await;
-                ledger.lock().unwrap().acknowledged.push(sent);
+                ledger.lock().unwrap().acknowledge(sent);
             }
             Outcome::Unknown => ledger.lock().unwrap().unknown.push(sent),
         }
         number += 1;
+        to = number;
     }
 }
