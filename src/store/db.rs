@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::StoreError;
 
@@ -329,17 +329,26 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("wal_autocheckpoint", "1000")
         .pragma("cache_size", "-65536");
-    let write = SqlitePoolOptions::new()
+    let write = sqlite_pool()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT.max(Duration::from_secs(30)))
         .connect_with(options.clone())
         .await?;
-    let read = SqlitePoolOptions::new()
+    let read = sqlite_pool()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options.pragma("query_only", "ON"))
         .await?;
     Ok(Db::Sqlite { write, read })
+}
+
+/// A pool that parts with a connection whose transaction SQLite has ended by itself, as it does when the disk is full or
+/// fails: sqlx's own ROLLBACK then fails too, it takes the transaction for open, and would let none begin any more.
+fn sqlite_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().before_acquire(|connection, _| {
+        let is_free = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_free) })
+    })
 }
 
 /// The path of a `sqlite:` URL.

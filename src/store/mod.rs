@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteError;
 
 mod access;
 mod backup;
@@ -227,31 +228,33 @@ impl StoreError {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::Io(_)
                 | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => matches!(
-                    error.code().as_deref(),
-                    // PostgreSQL: serialisation, deadlock, shutting down, too many connections, disk full;
-                    // SQLite: busy, locked, full
-                    Some(
-                        "40001"
-                            | "40P01"
-                            | "57P01"
-                            | "57P02"
-                            | "57P03"
-                            | "53300"
-                            | "53100"
-                            | "5"
-                            | "6"
-                            | "13"
-                            | "517"
-                            | "261"
-                    )
-                ),
+                sqlx::Error::Database(error) => {
+                    let code = error.code().unwrap_or_default();
+                    if error.try_downcast_ref::<SqliteError>().is_some() {
+                        code.parse().is_ok_and(is_passing_of_sqlite)
+                    } else {
+                        is_passing_of_postgres(&code)
+                    }
+                }
                 _ => false,
             },
             StoreError::LeaseLost | StoreError::Silent => true,
             _ => false,
         }
     }
+}
+
+/// Whether SQLite may do later what it refuses now: busy, locked, short of memory or space, or the disk fails. The low
+/// byte is the kind, what is above it says more.
+fn is_passing_of_sqlite(code: i32) -> bool {
+    matches!(code & 0xff, 5 | 6 | 7 | 10 | 13)
+}
+
+/// Whether PostgreSQL may: serialisation, deadlock, a broken connection, short of resources, stopping or starting, or
+/// its disk fails.
+fn is_passing_of_postgres(code: &str) -> bool {
+    let is_of = |class: &str| code.starts_with(class);
+    ["40001", "40P01"].contains(&code) || ["08", "53", "57P", "58"].into_iter().any(is_of)
 }
 
 const PING: &str = "SELECT CAST(1 AS BIGINT)";

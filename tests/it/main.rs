@@ -11,6 +11,7 @@ mod deletion;
 mod demo_story;
 mod durability;
 mod export;
+mod faults;
 mod fixtures;
 mod forgetting;
 mod ground;
