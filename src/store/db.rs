@@ -380,8 +380,13 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
     let read = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A file does not go away.
+        // A file does not go away. But SQLite ends a transaction by itself when the disk fails; the driver's rollback then
+        // fails too, so that it holds the transaction for open and begins no other on this connection.
         .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            let is_usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_usable) })
+        })
         .connect_with(options.pragma("query_only", "ON"))
         .await?;
     Ok(Db::Sqlite { write, read })
@@ -391,9 +396,9 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
 pub(super) fn is_passing(error: &dyn DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
-        // Busy, locked, input and output, full, can't open; an extended code holds its primary one in the lowest byte.
+        // Busy, locked, no memory, input and output, full, can't open; an extended code holds its primary one in the lowest byte.
         let primary = code.parse::<u32>().map(|code| code & 0xff);
-        return matches!(primary, Ok(5 | 6 | 10 | 13 | 14));
+        return matches!(primary, Ok(5 | 6 | 7 | 10 | 13 | 14));
     }
     // Connection, rollback, resources, operator, system; a standby; a transaction that idled for too long.
     let classes = ["08", "40", "53", "57", "58"];

@@ -1,6 +1,6 @@
 //! From the sample that completes a proof to the alert at its owner, with the real server, which may die in between.
 
-mod receiver;
+pub(crate) mod receiver;
 mod stopped;
 
 use std::time::{Duration, Instant};

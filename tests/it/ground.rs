@@ -49,9 +49,14 @@ pub(crate) async fn of_engine(engine: &str) -> Database {
     both.find(|database| database.engine == engine).unwrap()
 }
 
+/// The PostgreSQL server that tests may make databases on.
+pub(crate) fn postgres_server() -> String {
+    std::env::var("LONGWATCH_TEST_POSTGRES")
+        .expect("LONGWATCH_TEST_POSTGRES names no server: run the tests with tests/run")
+}
+
 async fn fresh_postgres() -> String {
-    let server = std::env::var("LONGWATCH_TEST_POSTGRES")
-        .expect("LONGWATCH_TEST_POSTGRES names no server: run the tests with tests/run");
+    let server = postgres_server();
     let name = format!("t{}", uuid::Uuid::now_v7().simple());
     let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))

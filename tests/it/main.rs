@@ -13,6 +13,7 @@ mod demo_story;
 mod durability;
 mod endurance;
 mod export;
+mod faults;
 mod fixtures;
 mod forgetting;
 mod full_disk;

@@ -73,6 +73,17 @@ impl Process {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Process {
+        Self::try_serve(home, database, arguments, environment)
+            .unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same for a server that may fail to start: what it said then.
+    pub(crate) fn try_serve(
+        home: &Path,
+        database: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Process, String> {
         let listening = ["serve", "--database", database, "--listen", "127.0.0.1:0"];
         let mut serve = command(home, &listening);
         serve.args(arguments).envs(environment.iter().copied());
@@ -97,10 +108,10 @@ impl Process {
             )
             .current_dir(home)
             .stdin(OwnedFd::from(socket.try_clone().unwrap()));
-        Self::spawn(home, shell)
+        Self::spawn(home, shell).unwrap_or_else(|why| panic!("{why}"))
     }
 
-    fn spawn(home: &Path, mut serve: Command) -> Process {
+    fn spawn(home: &Path, mut serve: Command) -> Result<Process, String> {
         let log = File::options()
             .create(true)
             .append(true)
@@ -112,13 +123,21 @@ impl Process {
             .read_line(&mut line)
             .unwrap();
         let Some(url) = line.trim().strip_prefix("listening on ") else {
+            let status = child.wait().unwrap();
             let log = std::fs::read_to_string(home.join("serve.log")).unwrap();
-            panic!("the server said {line:?} and logged {log}");
+            return Err(format!(
+                "the server said {line:?}, ended with {status} and logged {log}"
+            ));
         };
-        Process {
+        Ok(Process {
             url: url.to_owned(),
             child,
-        }
+        })
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// The most memory that it ever had, as the system counts it.

@@ -17,15 +17,15 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 
 /// The key of the receiver's secret.
-pub(super) const KEY: &[u8] = b"a key that both sides know, 32 B";
+pub(crate) const KEY: &[u8] = b"a key that both sides know, 32 B";
 
 /// An alert as the receiver got it.
 #[derive(Debug, Clone)]
-pub(super) struct Alert {
-    pub(super) at: Instant,
-    pub(super) id: String,
+pub(crate) struct Alert {
+    pub(crate) at: Instant,
+    pub(crate) id: String,
     headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Alert {
@@ -34,7 +34,7 @@ impl Alert {
     }
 
     /// Whether the signature is that of the Standard Webhooks specification.
-    pub(super) fn is_signed(&self) -> bool {
+    pub(crate) fn is_signed(&self) -> bool {
         let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
         mac.update(format!("{}.{}.", self.id, self.header("webhook-timestamp")).as_bytes());
         mac.update(&self.body);
@@ -51,7 +51,7 @@ impl Alert {
 
 /// What a receiver does with an alert.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Reaction {
+pub(crate) enum Reaction {
     Fails,
     Hangs,
     Takes,
@@ -59,14 +59,14 @@ pub(super) enum Reaction {
 
 /// A receiver on this machine: it reacts as told, at last for ever the same way.
 #[derive(Clone)]
-pub(super) struct Receiver {
-    pub(super) address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     reactions: Arc<Mutex<VecDeque<Reaction>>>,
     alerts: Arc<Mutex<Vec<Alert>>>,
 }
 
 impl Receiver {
-    pub(super) async fn at(address: &str, reactions: &[Reaction]) -> Receiver {
+    pub(crate) async fn at(address: &str, reactions: &[Reaction]) -> Receiver {
         let listener = TcpListener::bind(address).await.unwrap();
         let receiver = Receiver {
             address: listener.local_addr().unwrap(),
@@ -78,7 +78,7 @@ impl Receiver {
         receiver
     }
 
-    pub(super) fn alerts(&self) -> Vec<Alert> {
+    pub(crate) fn alerts(&self) -> Vec<Alert> {
         self.alerts.lock().unwrap().clone()
     }
 }
