@@ -15,6 +15,8 @@ use crate::store::{
 pub const DEFAULT_TESTBED: &str = "default";
 /// A clock may run this far ahead of ours before its times are refused, microseconds: a day.
 const FUTURE_US: i64 = 86_400_000_000;
+/// Values that one measurement may count: a million a second for twelve days. Sixteen million like it still add up.
+const COUNT_MAX: u64 = 1 << 40;
 
 /// What the sender says of an upload, besides the file itself; its words win over the file's.
 #[derive(Debug, Clone, Default)]
@@ -59,8 +61,8 @@ pub enum IntakeError {
     /// The time lies more than a day ahead of the server's clock; check the sender's clock.
     #[error("time lies more than 24 h in the future; check the sender's clock")]
     Future,
-    /// The counts of a histogram overflow; no tool records so many values.
-    #[error("the counts of a histogram are too large to add up")]
+    /// A measurement counts more than 2^40 values, so that a few like it could not be added up; no tool records so many.
+    #[error("a measurement counts more than 2^40 values; no tool records so many")]
     TooMany,
 }
 
@@ -253,7 +255,7 @@ fn values_of(
             (values, histogram.count(), out_of_range)
         }
         AtRest::Explicit { bounds, counts, .. } => {
-            let samples = counts.iter().sum();
+            let samples = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
             (Values::Explicit { bounds, counts }, samples, 0)
         }
         AtRest::Scalar(value) => match &observation.beacon {
@@ -282,6 +284,14 @@ fn values_of(
             (Values::Summary(summary), 0, 0)
         }
     };
+    let counted = match &values {
+        Values::Summary(summary) => summary.count.unwrap_or(0),
+        _ => samples,
+    };
+    let counts = [counted, dropped, observation.failed, observation.dropped];
+    if counts.into_iter().any(|count| count > COUNT_MAX) {
+        return Err(IntakeError::TooMany);
+    }
     taken.samples += samples;
     if dropped > 0 {
         *taken.dropped.entry("out_of_range").or_default() += dropped;

@@ -119,6 +119,7 @@ impl From<StoreError> for Error {
                 Error::new(StatusCode::CONFLICT, "key_reused", error.to_string())
             }
             StoreError::Merged(with) => merged(with),
+            StoreError::Nul => Error::invalid(error.to_string()),
             StoreError::Forgotten(release) => Error::new(
                 StatusCode::CONFLICT,
                 "forgotten",

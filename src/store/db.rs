@@ -117,6 +117,14 @@ pub(super) trait Row:
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
 {}
 
+/// A text that both engines take: PostgreSQL has no place for U+0000.
+fn storable(text: Option<&str>) -> Result<Option<&str>, StoreError> {
+    match text {
+        Some(text) if text.contains('\0') => Err(StoreError::Nul),
+        text => Ok(text),
+    }
+}
+
 /// Binds all arguments to one driver's query.
 macro_rules! bind {
     ($query:expr, $args:expr) => {{
@@ -125,7 +133,7 @@ macro_rules! bind {
             query = match arg.clone() {
                 Arg::Int(v) => query.bind(v),
                 Arg::Real(v) => query.bind(v),
-                Arg::Text(v) => query.bind(v),
+                Arg::Text(v) => query.bind(storable(v)?),
                 Arg::Bytes(v) => query.bind(v),
             };
         }

@@ -6,8 +6,7 @@ use super::journal;
 use super::page_views::{self, Aside};
 use super::windows::{self, Window, WindowKey};
 use super::{
-    Delta, Id, Lease, RunRef, SeriesId, Span, Store, StoreError, deletions, delta, leases, runs,
-    upkeep,
+    Delta, Id, Lease, SeriesId, Store, StoreError, deletions, delta, leases, runs, upkeep,
 };
 
 /// What one round of folding did.
@@ -165,12 +164,8 @@ fn by_window<'a>(
 ) -> BTreeMap<WindowKey, Vec<&'a Delta>> {
     let mut windows: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
     for delta in deltas {
-        let out = matches!(delta.origin.run, Some(RunRef(run)) if excluded.contains(&Id(run)));
-        for key in windows::keys_of(delta, now_us) {
-            // An excluded run keeps its own window, so that it can be restored.
-            if !(out && key.span == Span::Release) {
-                windows.entry(key).or_default().push(delta);
-            }
+        for key in windows::keys_of(delta, excluded, now_us) {
+            windows.entry(key).or_default().push(delta);
         }
     }
     windows

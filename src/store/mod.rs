@@ -213,6 +213,9 @@ pub enum StoreError {
     /// Runs of the release are forgotten, so that its window can't be built anew without one of the others.
     #[error("runs of release {0} are forgotten")]
     Forgotten(String),
+    /// A text that no database column takes; leave the character out.
+    #[error("a text holds the character U+0000; leave it out")]
+    Nul,
     /// Nothing of that name in this project.
     #[error("not found")]
     NotFound,

@@ -138,14 +138,16 @@ impl Window {
     }
 }
 
-/// The windows that a delta belongs to.
-pub(super) fn keys_of(delta: &Delta, now_us: i64) -> Vec<WindowKey> {
+/// The windows that a delta counts in, given the runs that a person excluded.
+pub(super) fn keys_of(delta: &Delta, excluded: &[Id], now_us: i64) -> Vec<WindowKey> {
     let key = |span| WindowKey {
         series: delta.origin.series,
         span,
         release: delta.origin.release.clone(),
     };
     match delta.origin.run {
+        // An excluded run keeps its own window, so that it can be restored.
+        Some(RunRef(run)) if excluded.contains(&Id(run)) => vec![key(Span::Run(Id(run)))],
         Some(RunRef(run)) => vec![key(Span::Run(Id(run))), key(Span::Release)],
         None => {
             let day = delta.time_us.div_euclid(DAY_US) * DAY_US;
@@ -225,7 +227,7 @@ mod tests {
     fn field_data_fall_into_day_release_and_recent_hour() {
         let field = delta(Values::Raw(vec![1]));
         let spans = |now_us| -> Vec<Span> {
-            keys_of(&field, now_us)
+            keys_of(&field, &[], now_us)
                 .into_iter()
                 .map(|k| k.span)
                 .collect()

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use collectors::histogram::Histogram;
 use longwatch::store::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -356,6 +357,62 @@ async fn an_excluded_run_counts_nowhere_until_it_is_restored() {
         assert_eq!(count().await, Some(20));
         assert_eq!(change(json!({"excluded": false})).await, 200);
         assert_eq!(count().await, Some(40));
+
+        // What comes of an excluded run counts nowhere either, while it waits for the fold and after.
+        let noisy = json!({"excluded": true, "reason": "noisy neighbour"});
+        assert_eq!(change(noisy).await, 200);
+        let project = server.store.project_for_administration(PROJECT).await;
+        let project = project.unwrap();
+        let lease = eventually("the fold is held up", async || {
+            let later_us = longwatch::clock::now_us() + 60_000_000;
+            let lease = server.store.lease(&project, "fold", "test", later_us);
+            lease.await.unwrap()
+        })
+        .await;
+        post_samples(&server, values("search", "v1", "bad", &[900.0; 5])).await;
+        assert_eq!(count().await, Some(20), "{}", server.engine);
+        server.store.give_back(&lease).await.unwrap();
+        eventually("it is folded", async || {
+            let waits = server.store.projects_to_fold().await.unwrap();
+            waits.is_empty().then_some(())
+        })
+        .await;
+        assert_eq!(count().await, Some(20), "{}", server.engine);
+        server
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_beyond_what_any_tool_records_are_refused_and_hold_up_nobody() {
+    each_backend(|server| async {
+        let huge = Histogram::from_pairs(vec![(100, 1 << 63)]).unwrap();
+        for payload in [
+            json!({"buckets": {"bounds": [10, 20], "counts": [0, 1_u64 << 63, 1]}}),
+            json!({"histogram": huge.encode_base64()}),
+            json!({"summary": {"count": u64::MAX, "mean": 1.0}}),
+            json!({"values": [1.0], "failed": u64::MAX}),
+        ] {
+            let mut measurement = json!({"flow": "search", "metric": "latency", "unit": "ms"});
+            let fields = measurement.as_object_mut().unwrap();
+            fields.extend(payload.as_object().unwrap().clone());
+            let body = json!({"source": "load", "release": "v1", "measurements": [measurement]});
+            let (status, answer) = post_samples(&server, body.to_string()).await;
+            assert_eq!(
+                (status, &answer["code"]),
+                (422, &json!("invalid_value")),
+                "{payload}: {answer}"
+            );
+        }
+        post_samples(&server, values("search", "v1", "1", &[100.0; 20])).await;
+        let id = only_series(&server, "flow=search").await;
+        eventually("others are folded", async || {
+            let histogram = server
+                .get(&format!("series/{id}/histogram?release=v1"))
+                .await;
+            (histogram["provisional"] == false && histogram["count"] == 20).then_some(())
+        })
+        .await;
         server
     })
     .await;

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::db::{Arg, Tx, args};
 use super::super::journal::each_unfolded;
-use super::super::page_views;
-use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError};
+use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError, page_views, runs};
 use super::rows::{
     BODIES, BODIES_AT, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, heads, whole,
 };
@@ -141,10 +140,16 @@ pub(super) async fn add_unfolded(
     })
     .await?;
     deltas.extend(open.deltas());
+    let excluded = if deltas.iter().any(|delta| delta.origin.run.is_some()) {
+        runs::excluded(tx, project).await?
+    } else {
+        Vec::new()
+    };
     let mut touched: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
     for delta in &deltas {
         // Old hours stay visible until they are dropped, so the reader takes every hour there is.
-        for key in keys_of(delta, delta.time_us).into_iter().filter(&wanted) {
+        let keys = keys_of(delta, &excluded, delta.time_us);
+        for key in keys.into_iter().filter(&wanted) {
             touched.entry(key).or_default().push(delta);
         }
     }
