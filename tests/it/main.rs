@@ -16,6 +16,7 @@ mod forgetting;
 mod ground;
 mod growth;
 mod ingest;
+mod leases;
 mod migrations;
 mod notifier;
 mod outage;
