@@ -5,10 +5,10 @@ mod epochs;
 mod measured;
 mod points;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use collectors::report::{Basis, Direction};
+use collectors::report::{Basis, Direction, Source};
 use collectors::units::Dimension;
 
 use crate::config::{Budget, Config};
@@ -68,6 +68,10 @@ pub struct Record {
     /// Declared epochs, oldest first.
     pub declared: Vec<DeclaredEpoch>,
     rank: HashMap<String, usize>,
+    /// Releases that some run on record measured.
+    with_runs: HashSet<String>,
+    /// Sources and testbeds whose runs differ in what an epoch may begin with.
+    varied: HashSet<(Source, String)>,
 }
 
 impl Record {
@@ -85,8 +89,10 @@ impl Record {
             .map(|(rank, release)| (release.name.clone(), rank))
             .collect();
         let series = tracked(store.series(project).await?, &config);
-        let runs = store.runs(project).await?.into_iter().collect();
+        let runs: HashMap<Id, Run> = store.runs(project).await?.into_iter().collect();
         Ok(Record {
+            with_runs: runs.values().map(|run| run.release.clone()).collect(),
+            varied: epochs::varied(runs.values()),
             project: *project,
             config,
             releases,
@@ -155,10 +161,8 @@ impl Record {
     ) -> Result<Option<(usize, i64)>, StoreError> {
         let mut seen: Option<(usize, i64)> = None;
         for id in members(tracked) {
-            for window in store
-                .windows(&self.project, id, Span::Release, 0, 1, false)
-                .await?
-            {
+            let windows = store.heads(&self.project, id, Span::Release, 0, 1).await?;
+            for window in windows.iter() {
                 let rank = self.rank(&window.key.release).unwrap_or(0);
                 let (newest_rank, newest_us) = seen.unwrap_or((0, i64::MIN));
                 seen = Some((newest_rank.max(rank), newest_us.max(window.last_us)));

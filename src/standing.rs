@@ -6,7 +6,7 @@ use crate::config::{Budget, utc_date};
 use crate::detector::breach::judged_value;
 use crate::detector::evidence::Evidence;
 use crate::detector::missing::silent_since;
-use crate::record::{By, CONFIDENCE, DAY_US, Record, Tracked};
+use crate::record::{By, CONFIDENCE, DAY_US, Point, Record, Tracked};
 use crate::stats::budget::{self, State};
 use crate::stats::headroom::{self, Forecast};
 use crate::stats::ledger::{self, Span};
@@ -97,7 +97,7 @@ pub async fn standing<'a>(
         .flatten();
     let judged = judged_value(store, record, tracked, budget, now_us).await?;
     let seen = record.last_seen(store, tracked).await?;
-    let silent = silent_since(store, record, tracked, now_us).await?;
+    let silent = silent_since(record, tracked, seen, now_us);
     let limit = budget.limit.to_base(tracked.dimension).ok();
     let releases = record
         .points(store, tracked, By::Release, i64::MIN, i64::MAX, &qs(q))
@@ -263,6 +263,17 @@ pub async fn account(
     let points = record
         .points(store, tracked, By::Release, i64::MIN, i64::MAX, &qs(q))
         .await?;
+    Ok(account_of(record, tracked, &points, since, findings))
+}
+
+/// The same of the series' points by release.
+pub fn account_of(
+    record: &Record,
+    tracked: &Tracked,
+    points: &[Point],
+    since: Option<&str>,
+    findings: &[Finding],
+) -> Option<Account> {
     let pinned = record
         .config
         .reference_of(&tracked.flow)
@@ -303,16 +314,14 @@ pub async fn account(
             Some(Span { first, last: first })
         })
         .collect();
-    let Some(found) = ledger::ledger(&values, &proven, CONFIDENCE) else {
-        return Ok(None);
-    };
+    let found = ledger::ledger(&values, &proven, CONFIDENCE)?;
     let name = |index: usize| kept[index].0.release.clone();
     let note = |release: &str| {
         record
             .rank(release)
             .and_then(|rank| record.releases[rank].note.clone())
     };
-    Ok(Some(Account {
+    Some(Account {
         since: name(0),
         until: name(kept.len() - 1),
         total: found.total,
@@ -328,5 +337,5 @@ pub async fn account(
             .collect(),
         others: found.others,
         others_count: found.others_count,
-    }))
+    })
 }

@@ -1,9 +1,12 @@
 //! Servers as processes of their own, so that their processor time and memory can be told from the load's.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::database::Database;
 
 /// A server that listens; killed when dropped.
 pub(crate) struct Server {
@@ -33,12 +36,32 @@ impl Server {
         }
     }
 
+    /// Starts a command that says nothing and waits until it listens at an address.
+    pub(crate) fn listening(command: &mut Command, address: SocketAddr) -> Server {
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let server = Server { child, address };
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(
+                began.elapsed() < STARTS_WITHIN,
+                "{command:?} does not listen"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
     /// The service on a database.
-    pub(crate) fn longwatch(home: &Path, database: &str) -> Server {
-        Self::start(longwatch(home).args([
+    pub(crate) fn longwatch(database: &Database) -> Server {
+        Self::start(longwatch(database.home()).args([
             "serve",
             "--database",
-            database,
+            &database.url,
             "--listen",
             "127.0.0.1:0",
             "--public-read",
@@ -47,17 +70,7 @@ impl Server {
 
     /// Processor time that it used so far, seconds: user and system.
     pub(crate) fn cpu_s(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let stat = stat.expect("a process");
-        // The command's name may hold blanks; what follows its bracket does not.
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks = |index: usize| -> f64 { fields[index].parse().expect("ticks") };
-        (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+        cpu_s(self.child.id()).expect("a process")
     }
 
     /// The most memory that it had resident so far, MiB.
@@ -70,6 +83,8 @@ impl Server {
     }
 }
 
+/// A server that does not listen by then never will.
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
 /// `USER_HZ`, which is 100 on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -80,6 +95,20 @@ impl Drop for Server {
     }
 }
 
+/// A port of this machine that nobody listens on.
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+/// Processor time that a process used so far, seconds: user and system. None where there is no such process.
+pub(crate) fn cpu_s(process: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The command's name may hold blanks; what follows its bracket does not.
+    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
+    let mut ticks = || -> Option<f64> { fields.next()?.parse().ok() };
+    Some((ticks()? + ticks()?) / TICKS_PER_SECOND)
+}
+
 /// The built binary, in an environment of its own.
 pub(crate) fn longwatch(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longwatch"));
@@ -87,11 +116,26 @@ pub(crate) fn longwatch(home: &Path) -> Command {
     command
 }
 
+/// Puts a configuration in force over a server.
+pub(crate) fn apply(database: &Database, server: &Server, admin: &str, toml: &str) {
+    let file = database.home().join("longwatch.toml");
+    std::fs::write(&file, toml).expect("a file");
+    let applied = longwatch(database.home())
+        .arg("apply")
+        .arg(&file)
+        .env("LONGWATCH_URL", format!("http://{}", server.address))
+        .env("LONGWATCH_TOKEN", admin)
+        .env("LONGWATCH_PROJECT", "bench")
+        .output()
+        .expect("apply");
+    assert!(applied.status.success(), "{applied:?}");
+}
+
 /// Makes a token on the database itself.
-pub(crate) fn token(home: &Path, database: &str, scope: &str) -> String {
-    let made = longwatch(home)
+pub(crate) fn token(database: &Database, scope: &str) -> String {
+    let made = longwatch(database.home())
         .args(["token", "create", "--project", "bench", "--scope", scope])
-        .args(["--database", database])
+        .args(["--database", &database.url])
         .output()
         .expect("a token");
     assert!(made.status.success(), "{made:?}");

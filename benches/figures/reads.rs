@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::Effort;
+use crate::database::{Database, Engine};
 use crate::load;
 use crate::process::{Server, longwatch, token};
 use crate::table::{Bound, Table, median};
@@ -22,21 +22,20 @@ const DAILY: usize = 20;
 /// Reads in one turn.
 const READS: usize = 50;
 /// Microseconds of a day.
-const DAY_US: i64 = 86_400_000_000;
+pub(crate) const DAY_US: i64 = 86_400_000_000;
 
 struct History {
     server: Server,
     series: String,
-    _home: TempDir,
+    _database: Database,
 }
 
 impl History {
     /// A year of daily windows of so many series.
-    fn of(series: usize) -> History {
-        let home = TempDir::new().expect("a directory");
-        let database = format!("sqlite:{}", home.path().join("bench.db").display());
-        let admin = token(home.path(), &database, "admin");
-        let server = Server::longwatch(home.path(), &database);
+    fn of(series: usize, engine: &Engine) -> History {
+        let database = engine.database();
+        let admin = token(&database, "admin");
+        let server = Server::longwatch(&database);
         let now_us = jiff::Timestamp::now().as_microsecond();
         for day in 0..DAYS {
             let time = jiff::Timestamp::from_microsecond(now_us - (DAYS - day) * DAY_US);
@@ -54,7 +53,7 @@ impl History {
         History {
             series: id.chars().take_while(|c| *c != '"').collect(),
             server,
-            _home: home,
+            _database: database,
         }
     }
 
@@ -89,7 +88,7 @@ fn measurement(series: usize, day: i64) -> String {
 }
 
 /// Waits until the fold has seen every series and rests; the list of them.
-fn folded(server: &Server, series: usize) -> String {
+pub(crate) fn folded(server: &Server, series: usize) -> String {
     loop {
         let list = get(server, "/api/v1/projects/bench/series?limit=1000");
         let before = server.cpu_s();
@@ -100,14 +99,14 @@ fn folded(server: &Server, series: usize) -> String {
     }
 }
 
-fn get(server: &Server, path: &str) -> String {
+pub(crate) fn get(server: &Server, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     load::once(server.address, request.as_bytes())
 }
 
 /// A year of P75 and P99, the flow's page, and the same in a database a hundred times as large.
-pub(crate) fn year(table: &mut Table, effort: Effort) {
-    let (small, large) = (History::of(SMALL), History::of(LARGE));
+pub(crate) fn two_sizes(table: &mut Table, effort: Effort, engine: &Engine) {
+    let (small, large) = (History::of(SMALL, engine), History::of(LARGE, engine));
     let (mut own, mut ratios, mut pages) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
         let (near, far) = (
@@ -136,14 +135,12 @@ pub(crate) fn year(table: &mut Table, effort: Effort) {
 }
 
 /// What windows of ten thousand samples take in the file, all tables and indexes of theirs included.
-pub(crate) fn windows(table: &mut Table) {
+pub(crate) fn windows(table: &mut Table, engine: &Engine) {
     const WINDOWS: usize = 200;
-    let home = TempDir::new().expect("a directory");
-    let file = home.path().join("bench.db");
-    let database = format!("sqlite:{}", file.display());
-    let ci = token(home.path(), &database, "ci");
-    let before = used_bytes(&file);
-    let server = Server::longwatch(home.path(), &database);
+    let database = engine.database();
+    let ci = token(&database, "ci");
+    let before = database.used_bytes();
+    let server = Server::longwatch(&database);
     for window in 0..WINDOWS {
         let values: Vec<String> = normal(window as u64, 10_000)
             .iter()
@@ -159,31 +156,10 @@ pub(crate) fn windows(table: &mut Table) {
     drop(server);
     // One upload has a window of its run and a share in its release's.
     table.row(
-        "bytes in the file per window of 10,000 samples",
-        (used_bytes(&file) - before) / (2 * WINDOWS) as f64,
+        "bytes in the database per window of 10,000 samples",
+        (database.used_bytes() - before) / (2 * WINDOWS) as f64,
         Bound::AtMost(3_000.0, 2_000.0),
     );
-}
-
-/// Bytes of a database that hold something; what was deleted leaves pages free for what comes next.
-#[tokio::main(flavor = "current_thread")]
-async fn used_bytes(file: &Path) -> f64 {
-    let mut database = SqliteConnection::connect(&format!("sqlite:{}", file.display()))
-        .await
-        .expect("a database");
-    let mut told = Vec::new();
-    for pragma in [
-        "PRAGMA page_count",
-        "PRAGMA freelist_count",
-        "PRAGMA page_size",
-    ] {
-        let number: i64 = sqlx::query_scalar(pragma)
-            .fetch_one(&mut database)
-            .await
-            .expect("a number");
-        told.push(number as f64);
-    }
-    (told[0] - told[1]) * told[2]
 }
 
 /// Judging series of a thousand rows, by the command that does so without a server.
@@ -230,7 +206,7 @@ fn write_series(folder: &Path, series: u64) {
 }
 
 /// Standard normal values by summing uniform ones; the same for a seed in every run.
-fn normal(seed: u64, count: usize) -> Vec<f64> {
+pub(crate) fn normal(seed: u64, count: usize) -> Vec<f64> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
     let mut uniform = move || {
         state = state

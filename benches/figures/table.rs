@@ -13,6 +13,8 @@ pub(crate) enum Bound {
 }
 
 pub(crate) struct Table {
+    /// The engine that is measured, for the rows' second column; may be empty.
+    pub(crate) engine: &'static str,
     began: Instant,
     stalled_us: Option<u64>,
     missed: usize,
@@ -22,10 +24,11 @@ impl Table {
     /// Prints the head, and notes how long tasks of this machine have waited for a processor so far.
     pub(crate) fn begin() -> Table {
         println!(
-            "{:<66} {:>10} {:>8} {:>8}",
-            "figure", "measured", "must", "aim"
+            "{:<66} {:<10} {:>10} {:>8} {:>8}",
+            "figure", "on", "measured", "must", "aim"
         );
         Table {
+            engine: "",
             began: Instant::now(),
             stalled_us: stalled_us(),
             missed: 0,
@@ -45,7 +48,8 @@ impl Table {
         };
         self.missed += usize::from(!holds);
         println!(
-            "{what:<66} {:>10} {:>8} {:>8}  {word}",
+            "{what:<66} {:<10} {:>10} {:>8} {:>8}  {word}",
+            self.engine,
             short(measured),
             format!("{sign} {}", short(must)),
             format!("{sign} {}", short(aim))

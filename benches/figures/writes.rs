@@ -1,74 +1,60 @@
 //! The way in: single beacons and large batches, durable before they are answered.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
-
+use crate::database::{Database, Engine};
 use crate::load::{self, Seen, request};
-use crate::process::{Server, longwatch, token};
+use crate::process::{Server, apply, token};
 use crate::table::{Bound, Table, median};
 use crate::{Effort, ceiling};
 
 /// What the web-vitals library 5 sends of a page view, but for its id.
 const BEACON: &str = r#"{"name":"LCP","value":1180,"rating":"good","delta":1180,"entries":[{"name":"","entryType":"largest-contentful-paint","startTime":1180,"duration":0,"size":8064,"renderTime":1180,"loadTime":0,"id":"","url":""}],"id":"v5-1795293401969-ID","navigationType":"navigate"}"#;
 /// Connections for the two rows of single beacons.
-const MANY: usize = 512;
-const FEW: usize = 64;
+pub(crate) const MANY: usize = 512;
+pub(crate) const FEW: usize = 64;
 /// Values of a large upload.
-const BATCH: usize = 10_000;
+pub(crate) const BATCH: usize = 10_000;
 /// Uploads in flight.
-const BATCHES: usize = 8;
+pub(crate) const BATCHES: usize = 8;
 /// Series of the row about many.
 const SERIES: usize = 10_000;
 
-/// A server with a fresh SQLite file and a key for beacons.
-struct Fresh {
-    server: Server,
-    key: String,
-    ci: String,
-    _home: TempDir,
+/// A server with a fresh database and a key for beacons.
+pub(crate) struct Fresh {
+    pub(crate) server: Server,
+    pub(crate) key: String,
+    pub(crate) ci: String,
+    database: Database,
 }
 
 impl Fresh {
-    fn start() -> Fresh {
-        let home = TempDir::new().expect("a directory");
-        let database = format!("sqlite:{}", home.path().join("bench.db").display());
-        let key = token(home.path(), &database, "rum");
-        let ci = token(home.path(), &database, "ci");
-        limits(home.path(), &database);
+    /// With room for as many flows as the bench makes.
+    pub(crate) fn start(engine: &Engine) -> Fresh {
+        let database = engine.database();
+        let key = token(&database, "rum");
+        let ci = token(&database, "ci");
+        let admin = token(&database, "admin");
+        let server = Server::longwatch(&database);
+        let limits = "[project]\nname = \"bench\"\n\n[project.limits]\nseries = 20000\nundeclared_rum_flows = 20000\n";
+        apply(&database, &server, &admin, limits);
         Fresh {
-            server: Server::longwatch(home.path(), &database),
+            server,
             key,
             ci,
-            _home: home,
+            database,
         }
     }
 
     /// One beacon of a page, with an id that no other has.
-    fn beacons(&self, pages: usize) -> impl Fn(usize, u64) -> Vec<u8> + Clone + Send + 'static {
+    pub(crate) fn beacons(
+        &self,
+        pages: usize,
+    ) -> impl Fn(usize, u64) -> Vec<u8> + Clone + Send + 'static {
         let path = format!("/rum/{}", self.key);
         move |connection, turn| beacon(&path, connection, turn, pages)
     }
-}
-
-/// Room for as many flows as the bench makes.
-fn limits(home: &Path, database: &str) {
-    let file = home.join("longwatch.toml");
-    let text = "[project]\nname = \"bench\"\n\n[project.limits]\nseries = 20000\nundeclared_rum_flows = 20000\n";
-    std::fs::write(&file, text).expect("a file");
-    let admin = token(home, database, "admin");
-    let server = Server::longwatch(home, database);
-    let applied = longwatch(home)
-        .arg("apply")
-        .arg(&file)
-        .env("LONGWATCH_URL", format!("http://{}", server.address))
-        .env("LONGWATCH_TOKEN", admin)
-        .env("LONGWATCH_PROJECT", "bench")
-        .output()
-        .expect("apply");
-    assert!(applied.status.success(), "{applied:?}");
 }
 
 fn beacon(path: &str, connection: usize, turn: u64, pages: usize) -> Vec<u8> {
@@ -96,7 +82,7 @@ pub(crate) fn ceilings() -> Server {
 }
 
 /// One server's turn: what the load saw, and the server's processor time per answer, microseconds.
-fn turn(
+pub(crate) fn turn(
     server: &Server,
     connections: usize,
     effort: Effort,
@@ -109,23 +95,26 @@ fn turn(
 }
 
 /// Single beacons against the handler that only takes the body.
-pub(crate) fn beacons(table: &mut Table, effort: Effort) {
-    let (fresh, ceiling) = (Fresh::start(), ceilings());
+pub(crate) fn beacons(table: &mut Table, effort: Effort, engine: &Engine) {
+    let (fresh, ceiling) = (Fresh::start(engine), ceilings());
     for connections in [MANY, FEW] {
         let (mut rates, mut cpus, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=effort.rounds {
             let (bare, bare_cpu_us) = turn(&ceiling, connections, effort, |connection, turn| {
                 beacon("/empty", connection, turn, 10)
             });
+            let before_s = fresh.database.backends_cpu_s();
             let (ours, cpu_us) = turn(&fresh.server, connections, effort, fresh.beacons(10));
+            let backends_s = fresh.database.backends_cpu_s() - before_s;
+            let backends_us = backends_s * 1e6 / ours.answers.max(1) as f64;
             // The first round warms both up.
             if round > 0 {
                 rates.push(ours.per_second / bare.per_second);
                 cpus.push(cpu_us / bare_cpu_us);
-                notes.push((ours, bare, cpu_us, bare_cpu_us));
+                notes.push((ours, bare, cpu_us, bare_cpu_us, backends_us));
             }
         }
-        let told = |pick: fn(&(Seen, Seen, f64, f64)) -> f64| {
+        let told = |pick: fn(&(Seen, Seen, f64, f64, f64)) -> f64| {
             median(notes.iter().map(pick).collect::<Vec<f64>>())
         };
         let refused: u64 = notes.iter().map(|(ours, ..)| ours.refused).sum();
@@ -144,9 +133,13 @@ pub(crate) fn beacons(table: &mut Table, effort: Effort) {
         let what = format!("durable beacons a second ÷ empty handler, {connections} connections");
         table.row(&what, median(rates), bound);
         table.note(&format!(
-            "{:.0}/s and {:.1} µs of processor time each, against {:.0}/s and {:.1} µs; {refused} refused",
+            "{:.0}/s and {:.1} µs of processor time each{}, against {:.0}/s and {:.1} µs; {refused} refused",
             told(|note| note.0.per_second),
             told(|note| note.2),
+            match told(|note| note.4) {
+                0.0 => String::new(),
+                backends_us => format!(" and {backends_us:.1} µs of the database server's"),
+            },
             told(|note| note.1.per_second),
             told(|note| note.3),
         ));
@@ -154,32 +147,17 @@ pub(crate) fn beacons(table: &mut Table, effort: Effort) {
 }
 
 /// Uploads of ten thousand values against the handler that only parses them into a vector.
-pub(crate) fn batches(table: &mut Table, effort: Effort) {
-    let (fresh, ceiling) = (Fresh::start(), ceilings());
-    let authorization = format!("Bearer {}", fresh.ci);
-    let make = move |path: &'static str| {
-        let authorization = authorization.clone();
-        let values = values();
-        move |connection: usize, turn: u64| {
-            let body = format!(
-                r#"{{"source":"load","release":"v1","run":"run-{connection}-{turn}","measurements":[{{"flow":"checkout","metric":"latency","unit":"ms","basis":"op","values":[{values}]}}]}}"#
-            );
-            let headers = [
-                ("content-type", "application/json"),
-                ("authorization", authorization.as_str()),
-            ];
-            request(path, &headers, body.as_bytes())
-        }
-    };
+pub(crate) fn batches(table: &mut Table, effort: Effort, engine: &Engine) {
+    let (fresh, ceiling) = (Fresh::start(engine), ceilings());
     let mut ratios = Vec::new();
     let mut rates = Vec::new();
     for round in 0..=effort.rounds {
-        let (bare, _) = turn(&ceiling, BATCHES, effort, make("/parse"));
+        let (bare, _) = turn(&ceiling, BATCHES, effort, uploads("/parse", &fresh.ci));
         let (ours, _) = turn(
             &fresh.server,
             BATCHES,
             effort,
-            make("/api/v1/projects/bench/samples"),
+            uploads("/api/v1/projects/bench/samples", &fresh.ci),
         );
         if round > 0 {
             assert_eq!(ours.refused, 0, "uploads were refused");
@@ -193,6 +171,25 @@ pub(crate) fn batches(table: &mut Table, effort: Effort) {
         Bound::AtLeast(0.6, 1.0),
     );
     table.note(&format!("{:.2} million samples a second", median(rates)));
+}
+
+/// Uploads of ten thousand values, each a run of its own.
+pub(crate) fn uploads(
+    path: &'static str,
+    token: &str,
+) -> impl Fn(usize, u64) -> Vec<u8> + Clone + Send + use<> + 'static {
+    let authorization = format!("Bearer {token}");
+    let values = values();
+    move |connection: usize, turn: u64| {
+        let body = format!(
+            r#"{{"source":"load","release":"v1","run":"run-{connection}-{turn}","measurements":[{{"flow":"checkout","metric":"latency","unit":"ms","basis":"op","values":[{values}]}}]}}"#
+        );
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", authorization.as_str()),
+        ];
+        request(path, &headers, body.as_bytes())
+    }
 }
 
 /// Lognormal-looking latencies with three decimals, the same in every run.
@@ -211,8 +208,8 @@ fn values() -> String {
 }
 
 /// The same load spread over ten series and over ten thousand, and the memory that this takes.
-pub(crate) fn many_series(table: &mut Table, effort: Effort) {
-    let (few, many) = (Fresh::start(), Fresh::start());
+pub(crate) fn many_series(table: &mut Table, effort: Effort, engine: &Engine) {
+    let (few, many) = (Fresh::start(engine), Fresh::start(engine));
     // Every series exists before it is measured.
     for _ in 0..4 {
         turn(&many.server, MANY, effort, many.beacons(SERIES));

@@ -13,16 +13,15 @@ const SILENT_RELEASES: usize = 2;
 /// A release is given this long to send its runs before it counts as silent, microseconds: a day.
 const RUNS_COME_US: i64 = DAY_US;
 
-/// Since when a series is silent, if it is: the time of its newest data, and the release it was last seen with.
-pub async fn silent_since(
-    store: &Store,
+/// Since when a series is silent, if it is: the time of its newest data, and the release it was last seen with; of what
+/// [`Record::last_seen`] says of it.
+pub fn silent_since(
     record: &Record,
     tracked: &Tracked,
+    seen: Option<(usize, i64)>,
     now_us: i64,
-) -> Result<Option<(i64, Option<String>)>, StoreError> {
-    let Some((last_rank, newest_us)) = record.last_seen(store, tracked).await? else {
-        return Ok(None);
-    };
+) -> Option<(i64, Option<String>)> {
+    let (last_rank, newest_us) = seen?;
     let release = record
         .releases
         .get(last_rank)
@@ -38,7 +37,7 @@ pub async fn silent_since(
             .collect();
         since.len() >= SILENT_RELEASES
     };
-    Ok(silent.then_some((newest_us, release)))
+    silent.then_some((newest_us, release))
 }
 
 /// What changes among the findings of missing data.
@@ -54,7 +53,8 @@ pub(super) async fn look(
         if budgets.is_empty() {
             continue;
         }
-        let silent = silent_since(store, record, tracked, now_us).await?;
+        let seen = record.last_seen(store, tracked).await?;
+        let silent = silent_since(record, tracked, seen, now_us);
         let known = store
             .findings_of_series(&record.project, tracked.id)
             .await?

@@ -26,6 +26,9 @@ use crate::store::{FindingChange, Lease, ProjectId, SeriesId, Store, StoreError}
 const PERIOD: Duration = Duration::from_secs(2);
 /// Data go missing without anything happening, so all projects are looked over this often.
 const OVERSEE: Duration = Duration::from_secs(60);
+/// A lease is prolonged this often while many series are judged: well before it ends, so that no other instance begins
+/// with the same series, and rarely enough that it costs nothing.
+const PROLONG: Duration = Duration::from_secs(8);
 /// Series of one testbed that are judged together; beyond it each is judged alone, since reading all of them for
 /// every new point would cost more than the shared shift is worth.
 const TOGETHER: usize = 60;
@@ -113,7 +116,12 @@ async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, 
         })
         .collect();
     let mut changes = Vec::new();
+    let mut held = tokio::time::Instant::now();
     for group in groups(&record, &dirty) {
+        if held.elapsed() > PROLONG {
+            store.prolong(lease, now_us()).await?;
+            held = tokio::time::Instant::now();
+        }
         changes.extend(judge_group(store, &record, &group, url).await?);
     }
     changes.extend(breach::look(store, &record, &dirty, url, now_us()).await?);

@@ -1,12 +1,12 @@
 //! Where a series is measured anew: declared, or shown by its runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use collectors::report::Fingerprint;
+use collectors::report::{Fingerprint, Source};
 
 use super::{Measured, Record, Tracked};
 use crate::stats::epoch::{Boundary, Cause, Identity, boundaries};
-use crate::store::{Id, Store, StoreError, Window};
+use crate::store::{Id, Run, Store, StoreError, Window};
 
 /// Where a series is measured anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +31,19 @@ impl Record {
         if tracked.series.is_field() {
             return Ok(self.declared_starts(tracked));
         }
-        let windows = self.run_windows(store, tracked).await?;
+        if self.is_measured_one_way(tracked) && self.declared_starts(tracked).is_empty() {
+            return Ok(Vec::new());
+        }
+        let windows = self.run_windows(store, tracked, false).await?;
         Ok(self.epochs_of_runs(tracked, &windows).1)
+    }
+
+    /// Whether no two runs of the series' testbed differ in what an epoch may begin with.
+    fn is_measured_one_way(&self, tracked: &Tracked) -> bool {
+        let series = &tracked.series;
+        !self
+            .varied
+            .contains(&(series.source, series.testbed.clone()))
     }
 
     pub(super) fn declared_starts(&self, tracked: &Tracked) -> Vec<EpochStart> {
@@ -135,6 +146,20 @@ impl Record {
             })
             .collect())
     }
+}
+
+/// Sources and testbeds whose runs differ in what an epoch may begin with.
+pub(super) fn varied<'a>(runs: impl Iterator<Item = &'a Run>) -> HashSet<(Source, String)> {
+    let mut first: HashMap<(Source, &str), &Run> = HashMap::new();
+    let mut varied = HashSet::new();
+    for run in runs {
+        let known = *first.entry((run.source, &run.testbed)).or_insert(run);
+        let identity = |run: &'a Run| (&run.workload, &run.harness, &run.fingerprint);
+        if identity(known) != identity(run) {
+            varied.insert((run.source, run.testbed.clone()));
+        }
+    }
+    varied
 }
 
 /// A fingerprint in words, or none where nothing is known.

@@ -1,11 +1,12 @@
 //! What each unit of evidence measured: a run, or a UTC day of field data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::points::{percentile_of_window, stored};
 use super::{CONFIDENCE, DAY_US, Record, Tracked, WATCHED, members};
 use crate::stats::percentile::standard_error;
-use crate::store::{Id, Span, Store, StoreError, Window};
+use crate::store::{Id, SeriesId, Span, Store, StoreError, Window};
 
 /// What one unit of evidence measured: a run, or a UTC day of field data.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,15 +44,17 @@ impl Record {
         }
     }
 
+    /// The runs that count, in release order; with their contents where `bodies` asks for them.
     pub(super) async fn run_windows(
         &self,
         store: &Store,
         tracked: &Tracked,
+        bodies: bool,
     ) -> Result<Vec<(usize, Id, Window)>, StoreError> {
         let mut windows = Vec::new();
         for id in members(tracked) {
-            for window in store
-                .windows(&self.project, id, Span::Run(Id::NIL), 0, 1, true)
+            for window in self
+                .windows_of(store, id, Span::Run(Id::NIL), 0, 1, bodies)
                 .await?
             {
                 let Span::Run(run_id) = window.key.span else {
@@ -70,13 +73,38 @@ impl Record {
         Ok(windows)
     }
 
+    /// The windows of one series id, with their contents or without.
+    pub(super) async fn windows_of(
+        &self,
+        store: &Store,
+        id: SeriesId,
+        like: Span,
+        from_us: i64,
+        to_us: i64,
+        bodies: bool,
+    ) -> Result<Vec<Window>, StoreError> {
+        let project = &self.project;
+        if bodies {
+            return store.windows(project, id, like, from_us, to_us, true).await;
+        }
+        let heads = store.heads(project, id, like, from_us, to_us).await?;
+        Ok(Arc::unwrap_or_clone(heads))
+    }
+
     async fn measured_runs(
         &self,
         store: &Store,
         tracked: &Tracked,
         q: Option<f64>,
     ) -> Result<Vec<Measured>, StoreError> {
-        let windows = self.run_windows(store, tracked).await?;
+        let mut windows = self.run_windows(store, tracked, false).await?;
+        let is_told = |(_, _, window): &(usize, Id, Window)| {
+            q.is_none_or(|q| percentile_of_window(window, q).is_ok())
+        };
+        if !windows.iter().all(is_told) {
+            // Some run is too small for the percentile's range, or it is not one that is stored.
+            windows = self.run_windows(store, tracked, true).await?;
+        }
         let epochs = self.epochs_of_runs(tracked, &windows);
         Ok(windows
             .iter()
@@ -141,8 +169,8 @@ impl Record {
         };
         let mut by_start: BTreeMap<i64, Vec<Window>> = BTreeMap::new();
         for id in members(tracked) {
-            let windows = store
-                .windows(&self.project, id, like, from_us, to_us, bodies)
+            let windows = self
+                .windows_of(store, id, like, from_us, to_us, bodies)
                 .await?;
             for window in windows {
                 if let Some(start) = start_of(&window) {
@@ -194,17 +222,61 @@ impl Record {
             .collect())
     }
 
-    /// The days of a lab series: runs merged by the UTC day on which they began.
+    /// The UTC days in `from_us..to_us` on which a series was measured.
+    pub async fn days_with_data(
+        &self,
+        store: &Store,
+        tracked: &Tracked,
+        from_us: i64,
+        to_us: i64,
+    ) -> Result<BTreeSet<i64>, StoreError> {
+        let mut days = BTreeSet::new();
+        if !tracked.series.is_field() {
+            let runs = self.run_windows(store, tracked, false).await?;
+            days.extend(
+                runs.iter()
+                    .map(|(_, _, window)| window.first_us.div_euclid(DAY_US) * DAY_US),
+            );
+            days.retain(|day_us| (from_us..to_us).contains(day_us));
+            return Ok(days);
+        }
+        for id in members(tracked) {
+            let windows = store
+                .heads(&self.project, id, Span::Day(0), from_us, to_us)
+                .await?;
+            days.extend(windows.iter().filter_map(|window| match window.key.span {
+                Span::Day(start_us) => Some(start_us),
+                Span::Run(_) | Span::Release | Span::Hour(_) => None,
+            }));
+        }
+        Ok(days)
+    }
+
+    /// The days of a lab series: runs merged by the UTC day on which they began. Without `bodies`, days of a single run
+    /// carry only their stored percentiles.
     pub(super) async fn lab_days(
         &self,
         store: &Store,
         tracked: &Tracked,
         hours: bool,
+        bodies: bool,
     ) -> Result<BTreeMap<i64, (Window, String, Vec<Window>)>, StoreError> {
         let width = if hours { DAY_US / 24 } else { DAY_US };
+        let start_of = |window: &Window| window.first_us.div_euclid(width) * width;
+        let mut windows = self.run_windows(store, tracked, bodies).await?;
+        if !bodies {
+            let mut seen = HashSet::new();
+            if !windows
+                .iter()
+                .all(|(_, _, window)| seen.insert(start_of(window)))
+            {
+                // What several runs have together can only be told from their contents.
+                windows = self.run_windows(store, tracked, true).await?;
+            }
+        }
         let mut days: BTreeMap<i64, (Window, String, Vec<Window>)> = BTreeMap::new();
-        for (_, _, window) in self.run_windows(store, tracked).await? {
-            let start = window.first_us.div_euclid(width) * width;
+        for (_, _, window) in windows {
+            let start = start_of(&window);
             let release = window.key.release.clone();
             match days.get_mut(&start) {
                 None => {

@@ -1,11 +1,11 @@
 //! Points: a series at one release, day or hour.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::{CONFIDENCE, Record, Tracked, members};
 use crate::stats::runs::{self, Noise};
 use crate::stats::{Interval, Needs};
-use crate::store::{Store, StoreError, Window};
+use crate::store::{Span, Store, StoreError, Window};
 
 /// The stretch that a point covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,9 @@ impl Record {
         let mut points = match by {
             By::Release => self.release_points(store, tracked, qs).await?,
             By::Day | By::Hour if lab => {
-                let days = self.lab_days(store, tracked, by == By::Hour).await?;
+                let days = self
+                    .lab_days(store, tracked, by == By::Hour, !are_stored)
+                    .await?;
                 days.into_iter()
                     .flat_map(|(start, (window, release, runs))| {
                         self.points_of(tracked, &window, &runs, release, start, qs, None)
@@ -112,15 +114,15 @@ impl Record {
     ) -> Result<Vec<Point>, StoreError> {
         let mut runs: BTreeMap<usize, Vec<Window>> = BTreeMap::new();
         if !tracked.series.is_field() {
-            for (rank, _, window) in self.run_windows(store, tracked).await? {
+            for (rank, _, window) in self.run_windows(store, tracked, false).await? {
                 runs.entry(rank).or_default().push(window);
             }
         }
         let stored_qs = qs.iter().all(|q| stored(*q));
         let mut windows: BTreeMap<usize, Window> = BTreeMap::new();
         for id in members(tracked) {
-            for window in store
-                .release_windows(&self.project, id, &self.releases, !stored_qs)
+            for window in self
+                .windows_of(store, id, Span::Release, 0, 1, !stored_qs)
                 .await?
             {
                 if let Some(rank) = self.rank(&window.key.release) {
@@ -130,15 +132,12 @@ impl Record {
         }
         let noise = self.noise_of(&runs);
         // What no run on record accounts for was measured by runs that are forgotten.
-        let on_record: HashSet<&str> = match tracked.series.is_field() {
-            true => HashSet::new(),
-            false => self.runs.values().map(|run| run.release.as_str()).collect(),
+        let is_on_record = |rank: usize| {
+            !tracked.series.is_field() && self.with_runs.contains(&self.releases[rank].name)
         };
         Ok(windows
             .into_iter()
-            .filter(|(rank, _)| {
-                runs.contains_key(rank) || !on_record.contains(self.releases[*rank].name.as_str())
-            })
+            .filter(|(rank, _)| runs.contains_key(rank) || !is_on_record(*rank))
             .flat_map(|(rank, window)| {
                 let release = &self.releases[rank];
                 let own = runs.get(&rank).map_or(&[][..], Vec::as_slice);

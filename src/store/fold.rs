@@ -6,7 +6,7 @@ use super::journal;
 use super::page_views::{self, Aside};
 use super::windows::{self, Window, WindowKey};
 use super::{
-    Delta, Id, Lease, SeriesId, Store, StoreError, deletions, delta, leases, runs, upkeep,
+    Delta, Id, Lease, SeriesId, Span, Store, StoreError, deletions, delta, leases, runs, upkeep,
 };
 
 /// What one round of folding did.

@@ -114,6 +114,16 @@ impl Store {
         }))
     }
 
+    /// Prolongs a lease, for work that takes long before it writes anything.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] where another owner has taken it since.
+    pub async fn prolong(&self, lease: &Lease, now_us: i64) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        hold(&mut tx, lease, now_us).await?;
+        tx.commit().await
+    }
+
     /// Gives a lease back, so that the next owner need not wait for its end.
     pub async fn give_back(&self, lease: &Lease) -> Result<(), StoreError> {
         self.db

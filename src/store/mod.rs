@@ -4,6 +4,7 @@
 //! token or a session that was checked, or for the background work of a project that exists.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ mod epochs;
 mod export;
 mod findings;
 mod fold;
+mod heads;
 mod journal;
 mod leases;
 mod outbox;
@@ -260,6 +262,8 @@ pub fn built_statements() -> Vec<(&'static str, &'static str)> {
 #[derive(Debug, Clone)]
 pub struct Store {
     db: Db,
+    /// What one request has read already.
+    heads: Option<Arc<heads::Heads>>,
 }
 
 impl Store {
@@ -277,7 +281,7 @@ impl Store {
         db.migrate().await?;
         drop(guard);
         page_views::take_all_over(&db).await?;
-        Ok(Store { db })
+        Ok(Store { db, heads: None })
     }
 
     /// Opens a database that is there; [`Store::open`] would make a SQLite file of a mistyped name.

@@ -21,6 +21,7 @@ mod full_disk;
 mod ground;
 mod growth;
 mod ingest;
+mod leases;
 mod migrations;
 mod notifier;
 mod outage;

@@ -271,13 +271,14 @@ pub async fn headroom(
     Path((_project, flow)): Path<(String, String)>,
 ) -> Result<Json<Vec<HeadroomRow>>> {
     let record = record(&app, caller.project()).await?;
-    let findings = app.store.findings(caller.project()).await?;
+    let store = app.store.for_one_request();
+    let findings = store.findings(caller.project()).await?;
     let now_us = now_us();
     let mut rows = Vec::new();
     for tracked in record.series_of(&flow) {
         for budget in record.budgets(tracked) {
             let found =
-                standing::standing(&app.store, &record, tracked, budget, &findings, now_us).await?;
+                standing::standing(&store, &record, tracked, budget, &findings, now_us).await?;
             rows.push(headroom_row(&found, now_us));
         }
     }

@@ -45,7 +45,7 @@ impl FromRequestParts<App> for Visit {
             record: api::record(app, &caller.project).await?,
             findings: app.store.findings(&caller.project).await?,
             now_us: now_us(),
-            store: app.store.clone(),
+            store: app.store.for_one_request(),
             address: format!("{}{}", app.settings.public_url, parts.uri.path()),
             caller,
         })

@@ -4,6 +4,8 @@ mod bleeds;
 mod levels;
 mod said;
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Query, State};
 use jiff::Span;
 use jiff::civil::Date;
@@ -178,14 +180,13 @@ async fn days(visit: &Visit, standing: &Standing<'_>, first: Date) -> Result<Vec
         .points(&visit.store, tracked, By::Release, i64::MIN, i64::MAX, &qs)
         .await?;
     let from_us = midnight_us(first);
-    let sent: std::collections::HashSet<i64> = if tracked.series.is_field() {
-        let days = visit
-            .record
-            .points(&visit.store, tracked, By::Day, from_us, i64::MAX, &qs)
-            .await?;
-        days.iter().map(|point| point.time_us / DAY_US).collect()
+    let sent = if tracked.series.is_field() {
+        let (store, record) = (&visit.store, &visit.record);
+        record
+            .days_with_data(store, tracked, from_us, i64::MAX)
+            .await?
     } else {
-        std::collections::HashSet::new()
+        BTreeSet::new()
     };
     let pinned = standing.reference.as_ref();
     let pinned = pinned.and_then(|(name, _)| points.iter().find(|point| point.release == *name));
@@ -194,7 +195,7 @@ async fn days(visit: &Visit, standing: &Standing<'_>, first: Date) -> Result<Vec
         let end_us = from_us + (k + 1) * DAY_US;
         let current = points.iter().rev().find(|point| point.time_us < end_us)?;
         let has_data = match tracked.series.is_field() {
-            true => sent.contains(&(from_us / DAY_US + k)),
+            true => sent.contains(&(from_us + k * DAY_US)),
             false => end_us - current.time_us <= HOLDS_DAYS * DAY_US,
         };
         has_data.then(|| state_of(standing, current, pinned))

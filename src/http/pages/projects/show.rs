@@ -50,7 +50,8 @@ fn bare(slug: String) -> ProjectRow {
 
 async fn row(app: &App, project: &ProjectId, slug: String, now_us: i64) -> Result<ProjectRow> {
     let record = api::record(app, project).await?;
-    let findings = app.store.findings(project).await?;
+    let store = app.store.for_one_request();
+    let findings = store.findings(project).await?;
     let mut counts = [
         Stands::Breached,
         Stands::AtRisk,
@@ -66,7 +67,7 @@ async fn row(app: &App, project: &ProjectId, slug: String, now_us: i64) -> Resul
         .filter(|tracked| record.config.is_key(&tracked.flow))
     {
         for budget in record.budgets(tracked) {
-            let found = standing(&app.store, &record, tracked, budget, &findings, now_us).await?;
+            let found = standing(&store, &record, tracked, budget, &findings, now_us).await?;
             newest = newest.max(found.newest_us);
             let state = Stands::from(found.state);
             counts
@@ -75,7 +76,7 @@ async fn row(app: &App, project: &ProjectId, slug: String, now_us: i64) -> Resul
                 .for_each(|(_, count)| *count += 1);
         }
     }
-    let verdicts = app.store.verdicts(project, SEARCHED).await?;
+    let verdicts = store.verdicts(project, SEARCHED).await?;
     Ok(ProjectRow {
         path: paths::project(&slug),
         name: slug,

@@ -10,8 +10,8 @@ use crate::http::pages::facts::{Change, Fact};
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
 use crate::http::{App, paths};
-use crate::record::{By, Tracked};
-use crate::standing::account;
+use crate::record::{By, Point, Tracked};
+use crate::standing::account_of;
 use crate::stats::difference::change_pct;
 use crate::store::Release;
 use crate::verdict::decode;
@@ -189,24 +189,16 @@ async fn row(
         walk: Quantity::from_to(&tracked.quantity(&from), &tracked.quantity(&to)),
         is_proven: proven.is_some(),
         change: proven.unwrap_or(seen),
-        share: share(visit, tracked, q, name).await?,
+        share: share(visit, tracked, &points, name),
     }))
 }
 
 /// What the release added since the pinned reference, where the ledger names it.
-async fn share(
-    visit: &Visit,
-    tracked: &Tracked,
-    q: Option<f64>,
-    name: &str,
-) -> Result<Option<Quantity>> {
-    let (store, record) = (&visit.store, &visit.record);
-    let account = account(store, record, tracked, q, None, &visit.findings).await?;
-    let shares = account.into_iter().flat_map(|account| account.shares);
-    let own = shares
-        .into_iter()
-        .find(|share| share.first == name && share.last == name);
-    Ok(own.map(|share| tracked.quantity(&share.change)))
+fn share(visit: &Visit, tracked: &Tracked, points: &[Point], name: &str) -> Option<Quantity> {
+    let account = account_of(&visit.record, tracked, points, None, &visit.findings)?;
+    let mut shares = account.shares.into_iter();
+    let own = shares.find(|share| share.first == name && share.last == name)?;
+    Some(tracked.quantity(&own.change))
 }
 
 async fn runs(visit: &Visit, name: &str) -> Result<Vec<RunRow>> {

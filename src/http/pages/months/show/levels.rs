@@ -9,7 +9,7 @@ use crate::http::pages::tracked::needs_words;
 use crate::http::pages::visit::Visit;
 use crate::http::paths;
 use crate::record::By;
-use crate::store::{Finding, StoredVerdict};
+use crate::store::{Delivery, Finding, StoredVerdict};
 use crate::wording::moment::{DAY_US, span};
 use crate::wording::names::flow_title;
 use crate::wording::number::counted;
@@ -33,9 +33,13 @@ pub(super) async fn levels(
     flows: &[Watched<'_>],
     verdicts: &[StoredVerdict],
 ) -> Result<Vec<LevelRow>> {
+    let deliveries = visit
+        .store
+        .recent_deliveries(&visit.caller.project, 500)
+        .await?;
     let mut rows = Vec::new();
     for flow in flows {
-        let reached = level(visit, flow, verdicts).await?;
+        let reached = level(visit, flow, verdicts, &deliveries).await?;
         rows.push(LevelRow {
             path: paths::flow(visit.slug(), &flow.flow),
             title: flow_title(&flow.flow),
@@ -62,7 +66,12 @@ fn reached(level: u8, evidence: impl Into<String>, next_step: impl Into<String>)
     }
 }
 
-async fn level(visit: &Visit, flow: &Watched<'_>, verdicts: &[StoredVerdict]) -> Result<Reached> {
+async fn level(
+    visit: &Visit,
+    flow: &Watched<'_>,
+    verdicts: &[StoredVerdict],
+    deliveries: &[Delivery],
+) -> Result<Reached> {
     let Some(tracked) = flow.tracked else {
         return Ok(reached(0, "no data", "send first results"));
     };
@@ -106,7 +115,7 @@ async fn level(visit: &Visit, flow: &Watched<'_>, verdicts: &[StoredVerdict]) ->
     if enforcement == Enforcement::Observe {
         return Ok(reached(2, budget, "enforce it: track"));
     }
-    if let Some(lack) = unrouted(visit, flow).await? {
+    if let Some(lack) = unrouted(visit, flow, deliveries) {
         return Ok(reached(
             2,
             format!("{budget}; {lack}"),
@@ -225,32 +234,27 @@ async fn fresh_weeks(visit: &Visit, flow: &Watched<'_>) -> Result<usize> {
         return Ok(0);
     };
     let since = visit.now_us - QUARTER_US;
-    let qs: Vec<f64> = visit.record.watched(tracked).into_iter().collect();
     let days = visit
         .record
-        .points(&visit.store, tracked, By::Day, since, i64::MAX, &qs)
+        .days_with_data(&visit.store, tracked, since, i64::MAX)
         .await?;
     let weeks: BTreeSet<i64> = days
         .iter()
-        .map(|point| (point.time_us - since) / (7 * DAY_US))
+        .map(|day_us| (day_us - since) / (7 * DAY_US))
         .collect();
     Ok(weeks.len().min(WEEKS))
 }
 
 /// What keeps alerts from the owner, if anything: no owner, no route, or a route that never delivered.
-async fn unrouted(visit: &Visit, flow: &Watched<'_>) -> Result<Option<&'static str>> {
+fn unrouted(visit: &Visit, flow: &Watched<'_>, deliveries: &[Delivery]) -> Option<&'static str> {
     let config = &visit.record.config;
     let Some(owner) = config.owner_of(&flow.flow) else {
-        return Ok(Some("no owner"));
+        return Some("no owner");
     };
     let routes = config.routes_of(owner);
     if routes.is_empty() {
-        return Ok(Some("its owner has no route"));
+        return Some("its owner has no route");
     }
-    let deliveries = visit
-        .store
-        .recent_deliveries(&visit.caller.project, 500)
-        .await?;
     let delivered = |name: &str| {
         deliveries
             .iter()
@@ -260,7 +264,7 @@ async fn unrouted(visit: &Visit, flow: &Watched<'_>) -> Result<Option<&'static s
     let is_silent = routes
         .iter()
         .all(|route| tried(&route.name) && !delivered(&route.name));
-    Ok(is_silent.then_some("no route of its owner ever delivered"))
+    is_silent.then_some("no route of its owner ever delivered")
 }
 
 /// The median of days until somebody acknowledged this flow's alerts of the quarter, and of how many; nothing without
