@@ -242,6 +242,15 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Whether the call may have been done all the same (its answer was not heard).
+    pub fn is_unsettled(&self) -> bool {
+        use sqlx::Error::{Io, WorkerCrashed};
+        matches!(
+            self,
+            StoreError::Silent | StoreError::Database(Io(_) | WorkerCrashed)
+        )
+    }
 }
 
 /// Whether SQLite may do later what it refuses now: busy, locked, short of memory or space, or the disk fails. The low
