@@ -490,10 +490,13 @@ impl Shop {
             // Whatever is due wakes at the latest by a request.
             self.get("series").await;
             self.rests().await;
-            if self.rows().await.0 {
+            let before = self.rows().await;
+            if before.0 {
                 document = self.document().await;
                 let is_provisional = document.to_string().contains("\"provisional\":true");
-                if !is_provisional && is(&document) {
+                // What came while it was read is not in all of it.
+                let is_of_one_moment = self.rows().await == before;
+                if is_of_one_moment && !is_provisional && is(&document) {
                     return document;
                 }
             }
