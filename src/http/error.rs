@@ -92,6 +92,15 @@ impl Error {
         error
     }
 
+    /// The database went away in the middle: what was asked may have been done.
+    pub fn unsettled() -> Error {
+        Error {
+            code: "unsettled",
+            detail: "the database does not answer; what was to be changed may have been; ask for it again".to_owned(),
+            ..Error::busy()
+        }
+    }
+
     /// The problem+json document.
     pub fn document(&self) -> Value {
         let mut document = json!({
@@ -128,6 +137,7 @@ impl From<StoreError> for Error {
                 ),
             )
             .hint("[project.retention] says how long runs are kept; the release as a whole can be deleted"),
+            error if error.is_unsettled() => Error::unsettled(),
             error if error.is_transient() => Error::busy(),
             error => {
                 tracing::error!(%error, "store failed");

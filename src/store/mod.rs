@@ -239,6 +239,15 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Whether the call may have been done all the same (its answer was not heard).
+    pub fn is_unsettled(&self) -> bool {
+        use sqlx::Error::{Io, WorkerCrashed};
+        matches!(
+            self,
+            StoreError::Silent | StoreError::Database(Io(_) | WorkerCrashed)
+        )
+    }
 }
 
 const PING: &str = "SELECT CAST(1 AS BIGINT)";

@@ -125,7 +125,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The steps to go through, in their order; and until when.
+/// The steps to go through, in their order, and until when. Every number comes with one fault before any comes with
+/// another.
 fn plan(known: &BTreeMap<usize, Arc<Known>>, engine: &str) -> (Vec<Step>, Option<Instant>) {
     let faults = if engine == "SQLite" {
         OF_FILES
@@ -137,36 +138,46 @@ fn plan(known: &BTreeMap<usize, Arc<Known>>, engine: &str) -> (Vec<Step>, Option
     let minutes = variable("LONGWATCH_TEST_LONG").map(|minutes| minutes.parse::<f64>().unwrap());
     println!("{engine}: LONGWATCH_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let mut steps = Vec::new();
+    let mut rounds: Vec<Vec<Step>> = vec![Vec::new(); faults.len()];
     for (at, known) in known {
         let case = Case::ALL[*at];
-        let mut of_case: Vec<Step> = faults
-            .into_iter()
-            .filter(|fault| case.takes(*fault, engine))
-            .flat_map(|fault| (1..=known.steps).map(move |number| (case, fault, number)))
-            .collect();
-        of_case.shuffle(&mut random);
+        let mut of_case: Vec<(usize, Step)> = Vec::new();
+        for number in 1..=known.steps {
+            let mut kinds: Vec<Fault> = faults.to_vec();
+            kinds.retain(|fault| case.takes(*fault, engine));
+            kinds.shuffle(&mut random);
+            let steps = kinds.into_iter().map(|fault| (case, fault, number));
+            of_case.extend(steps.enumerate());
+        }
         if let Some(one) = variable("LONGWATCH_TEST_STEP") {
-            of_case.retain(|(case, fault, number)| format!("{case:?} {fault:?} {number}") == one);
+            of_case
+                .retain(|(_, (case, fault, number))| format!("{case:?} {fault:?} {number}") == one);
         } else if minutes.is_none() {
+            of_case.shuffle(&mut random);
             of_case.truncate(SAMPLE);
         }
-        steps.extend(of_case);
+        for (round, step) in of_case {
+            rounds[round].push(step);
+        }
     }
-    steps.shuffle(&mut random);
+    for round in &mut rounds {
+        round.shuffle(&mut random);
+    }
+    let steps = rounds.concat();
     let until = minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
     (steps, until)
 }
 
 async fn sweep(engine: &'static str) {
-    let mut known = BTreeMap::new();
     let only = variable("LONGWATCH_TEST_STEP");
+    let mut learning = JoinSet::new();
     for (at, case) in Case::ALL.into_iter().enumerate() {
         let is_asked = |only: &String| only.split(' ').next() == Some(&format!("{case:?}"));
         if only.as_ref().is_none_or(is_asked) {
-            known.insert(at, Arc::new(Known::of(case, engine).await));
+            learning.spawn(async move { (at, Arc::new(Known::of(case, engine).await)) });
         }
     }
+    let known: BTreeMap<usize, Arc<Known>> = learning.join_all().await.into_iter().collect();
     for (at, known) in &known {
         println!("{engine}: {:?} has {} steps", Case::ALL[*at], known.steps);
     }
@@ -206,6 +217,19 @@ async fn sweep(engine: &'static str) {
         Arc::into_inner(known).unwrap().template.remove().await;
     }
     assert!(failures.is_empty(), "{engine}: {failures:#?}");
+}
+
+/// SQLite ends a transaction by itself when the disk is full or fails, and the next one must be able to begin.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_fails_once_stops_no_later_one() {
+    for case in [Case::Upload, Case::PageViews] {
+        let known = Known::of(case, "SQLite").await;
+        for fault in [Fault::InputOutput, Fault::NoSpace] {
+            for number in [2, 6] {
+                assert!(spoil(&known, (case, fault, number)).await);
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,12 +30,16 @@ struct Plan {
     fault: Mutex<Option<Fault>>,
     count: AtomicU64,
     has_fired: AtomicBool,
+    is_looked_at: AtomicBool,
     control: Arc<Control>,
 }
 
 impl Plan {
     /// Counts a round; the fault that this one meets.
     fn reached(&self) -> Option<Fault> {
+        if self.is_looked_at.load(Ordering::SeqCst) {
+            return None;
+        }
         let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         if self.at.load(Ordering::SeqCst) != number {
             return None;
@@ -60,6 +64,7 @@ impl Proxy {
             fault: Mutex::new(None),
             count: AtomicU64::new(0),
             has_fired: AtomicBool::new(false),
+            is_looked_at: AtomicBool::new(false),
             control,
         });
         let of_all = plan.clone();
@@ -89,6 +94,12 @@ impl Proxy {
 
     pub(super) fn count_from_here(&self) {
         self.plan.count.store(0, Ordering::SeqCst);
+    }
+
+    /// While a test looks at what there is, nothing is counted nor spoilt.
+    pub(super) fn looked_at(&self, is_looked_at: bool) {
+        let flag = &self.plan.is_looked_at;
+        flag.store(is_looked_at, Ordering::SeqCst);
     }
 
     pub(super) fn count(&self) -> u64 {
