@@ -44,7 +44,11 @@ pub async fn round(store: &Store, owner: &str) -> Result<bool, StoreError> {
     projects.dedup();
     let mut changed = false;
     for project in projects {
-        changed |= fold_project(store, &project, owner).await?;
+        // What fails in one project holds no other up.
+        match fold_project(store, &project, owner).await {
+            Ok(did) => changed |= did,
+            Err(error) => tracing::warn!(%error, project = %project.id(), "fold put off"),
+        }
     }
     Ok(changed)
 }

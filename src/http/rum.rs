@@ -1,5 +1,5 @@
 //! Beacons in. Always 204: nobody reads the answer, and a page must not suffer from ours. What is deliberately not
-//! stored is counted by reason; only what could not be committed is answered with 503.
+//! stored is counted by reason; only what could not be committed is answered with an error, 503 where it may come again.
 //!
 //! Beacons come by the thousand, so this route has no layers of its own and settles what the reports of a flow, metric,
 //! release and class have in common only once ([`Place`]).
@@ -53,7 +53,7 @@ pub fn key_of(uri: &Uri) -> Option<&str> {
 /// The answer to a beacon.
 pub async fn taken(app: &App, request: Request) -> Response {
     let mut answer = match take(app, request).await {
-        Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => error.into_response(),
+        Err(error) if error.status.is_server_error() => error.into_response(),
         taken => {
             if let Err(error) = taken {
                 tracing::debug!(code = error.code, "beacon dropped");

@@ -66,7 +66,7 @@ const OF_CONNECTIONS: [Fault; 5] = [
 ];
 
 /// Steps of each case that the short form takes.
-const SAMPLE: usize = 4;
+const SAMPLE: usize = 2;
 /// Steps under way at once: most of their time they wait.
 const AT_ONCE: usize = 4;
 /// After so many failures nothing new is learnt.
