@@ -118,6 +118,9 @@ impl<'t> Table<'t> {
             Some(text) if text.trim().is_empty() => {
                 Err(self.fault(key, "is empty", "give it a name, or leave the key out"))
             }
+            Some(text) if text.contains('\0') => {
+                Err(self.fault(key, "holds the character U+0000", "leave it out"))
+            }
             Some(text) => Ok(Some(text.to_owned())),
             None => Err(self.wrong_kind(key, "a text in quotes")),
         }

@@ -268,6 +268,7 @@ fn every_kind_of_fault_is_refused_where_it_stands() {
             "back to itself",
         ),
         ("name = \"shop\"", "name = \"shop", "", ""),
+        ("name = \"shop\"", "name = \"sh\\u0000op\"", "", "U+0000"),
     ] {
         let error = broken(from, to);
         assert!(error.to_string().contains(says), "{to}: {error}");

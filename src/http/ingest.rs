@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
+use collectors::limits::{LABEL_KEY_BYTES, LABEL_VALUE_BYTES, NAME_BYTES, cut};
 use collectors::report::{Context, Outcome, Report, Skipped, Source};
 use collectors::{Format, ParseOptions};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ use crate::store::{Committed, Entry, Id, ProjectId, Scope, SeriesId, Submission}
 
 /// Bodies beyond this are parsed where blocking is allowed, so that they don't hold up other requests.
 const LARGE: usize = 64 << 10;
+/// Longest idempotency key; it is remembered for weeks, in an index.
+const KEY_BYTES: usize = 256;
 /// Field data may be this old, microseconds; older needs an admin token.
 const FIELD_PAST_US: i64 = 86_400_000_000;
 
@@ -151,24 +154,26 @@ fn sender_of(query: &UploadQuery, main_branch: &str, content: &[u8; 32]) -> Resu
             return Err(Error::invalid(format!("unknown parameter {name:?}"))
                 .hint("labels are given as label.name=value"));
         };
-        labels.insert(name.to_owned(), value.clone());
+        labels.insert(cut(name, LABEL_KEY_BYTES), cut(value, LABEL_VALUE_BYTES));
     }
+    // Within the bounds of a file's own words.
+    let word = |word: &Option<String>| word.as_deref().map(|word| cut(word, LABEL_VALUE_BYTES));
     Ok(Sender {
         context: Context {
             source: query.source,
-            release: query.release.clone(),
-            commit: query.commit.clone(),
-            parent: query.parent.clone(),
-            branch: query.branch.clone(),
-            pr: query.pr.clone(),
-            testbed: query.testbed.clone(),
-            run: query.run.clone(),
-            workload: query.workload.clone(),
-            harness: query.harness.clone(),
+            release: word(&query.release),
+            commit: word(&query.commit),
+            parent: word(&query.parent),
+            branch: word(&query.branch),
+            pr: word(&query.pr),
+            testbed: word(&query.testbed),
+            run: word(&query.run),
+            workload: word(&query.workload),
+            harness: word(&query.harness),
             time_us,
             fingerprint: Default::default(),
         },
-        flow: query.flow.clone(),
+        flow: query.flow.as_deref().map(|flow| cut(flow, NAME_BYTES)),
         labels,
         main_branch: main_branch.to_owned(),
         content: content.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -194,10 +199,7 @@ async fn store(
     options: ParseOptions,
 ) -> Result<Json<UploadAnswer>> {
     let config = app.known.config(&app.store, &caller.project).await?;
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .map(str::to_owned);
+    let key = key_of(headers)?;
     let context = context_hash(query, bytes);
     let sender = sender_of(query, &config.project.main_branch, &context)?;
     let report = if bytes.len() > LARGE {
@@ -257,6 +259,22 @@ async fn store(
         )
         .hint("use a new key for new content")),
     }
+}
+
+/// The client's key for this upload, if it gave one.
+fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
+    let key = headers.get("idempotency-key");
+    let Some(key) = key.and_then(|key| key.to_str().ok()) else {
+        return Ok(None);
+    };
+    if key.len() > KEY_BYTES {
+        return Err(Error::invalid(format!(
+            "the Idempotency-Key has {} bytes, at most {KEY_BYTES} are allowed",
+            key.len()
+        ))
+        .hint("a UUID or a hash does"));
+    }
+    Ok(Some(key.to_owned()))
 }
 
 /// A hash of the whole context as given and the bytes: the same words and bytes are the same upload.

@@ -275,29 +275,38 @@ impl Store {
         tx.commit().await
     }
 
-    /// Writes what a person changed about one finding, with an audit row.
+    /// Changes one finding as a person says, with a line for its trail and an audit row. `said` gets it as it is; what
+    /// others say at the same time waits. A judgement that is under way has read it as it was, and is begun anew.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where there is none, or none any more.
     pub async fn change_finding(
         &self,
         project: &ProjectId,
-        change: &FindingChange,
+        id: &Id,
+        said: impl FnOnce(&mut Finding) -> FindingEvent,
         now_us: i64,
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
-        // One that was deleted since it was read stays deleted.
-        let touched = tx
-            .execute(TOUCH, args![project, &change.finding.id])
-            .await?;
-        if touched == 0 {
-            return Err(StoreError::NotFound);
-        }
-        write(&mut tx, project, change, now_us).await?;
+        // Before the finding, as judgements do: each waits for the other at the same place.
+        leases::break_off(&mut tx, project, leases::DETECT).await?;
+        tx.execute(TOUCH, args![project, id]).await?;
+        let row: Option<FindingRow> = tx.row(ONE, args![project, id]).await?;
+        let mut finding = decode(row.ok_or(StoreError::NotFound)?)?;
+        let event = said(&mut finding);
+        let change = FindingChange {
+            finding,
+            event,
+            deliveries: Vec::new(),
+        };
+        write(&mut tx, project, &change, now_us).await?;
         let action = format!("finding.{}", change.event.action);
         super::access::audit(
             &mut tx,
             project,
             &change.event.actor,
             &action,
-            &change.finding.id.to_string(),
+            &id.to_string(),
             &change.event.note,
             now_us,
         )

@@ -17,8 +17,8 @@ pub struct Policy {
 }
 
 const NEWEST: &str = "SELECT version, toml, applied_us, actor FROM policy WHERE project_id = $1 ORDER BY version DESC LIMIT 1";
-const APPLY: &str =
-    "INSERT INTO policy (project_id, version, toml, applied_us, actor) VALUES ($1, $2, $3, $4, $5)";
+const APPLY: &str = "INSERT INTO policy (project_id, version, toml, applied_us, actor) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (project_id, version) DO NOTHING";
 
 impl Store {
     /// The configuration in force, if one was ever applied.
@@ -41,10 +41,15 @@ impl Store {
         now_us: i64,
     ) -> Result<Policy, StoreError> {
         let mut tx = self.db.begin().await?;
-        let newest: Option<(i64, String, i64, String)> = tx.row(NEWEST, args![project]).await?;
-        let version = newest.map_or(1, |(version, ..)| version + 1);
-        tx.execute(APPLY, args![project, version, toml, now_us, actor])
-            .await?;
+        let version = loop {
+            let newest: Option<(i64, String, i64, String)> = tx.row(NEWEST, args![project]).await?;
+            let version = newest.map_or(1, |(version, ..)| version + 1);
+            let applied = args![project, version, toml, now_us, actor];
+            // Whoever applied another one meanwhile has taken the number.
+            if tx.execute(APPLY, applied).await? == 1 {
+                break version;
+            }
+        };
         super::windows::mark_all(&mut tx, project, now_us).await?;
         let subject = format!("version {version}");
         super::access::audit(

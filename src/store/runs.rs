@@ -71,11 +71,13 @@ type RunRow = (
     Option<String>,
 );
 
-// A known run is left as it is, but held until the upload is committed: whoever deletes it waits, or is waited for.
+// A known run is left as it is, but that it began with the earliest of its uploads, whichever comes first; and it is held
+// until the upload is committed: whoever deletes it waits, or is waited for.
 const INSERT: &str = "INSERT INTO run (project_id, id, name, source, testbed, release, commit_id, branch, pull_request, \
      on_main, workload, harness, fingerprint, started_us, received_us) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-     ON CONFLICT (project_id, id) DO UPDATE SET received_us = run.received_us";
+     ON CONFLICT (project_id, id) DO UPDATE SET started_us = CASE WHEN excluded.started_us < run.started_us \
+     THEN excluded.started_us ELSE run.started_us END";
 const LOCK: &str = "UPDATE run SET received_us = received_us WHERE project_id = $1 AND id = $2";
 const ALL: &str = "SELECT id, name, source, testbed, release, commit_id, branch, pull_request, on_main, workload, \
      harness, fingerprint, started_us, received_us, excluded_reason FROM run WHERE project_id = $1 ORDER BY id LIMIT $2";

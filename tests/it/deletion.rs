@@ -1,6 +1,6 @@
 //! What is deleted is gone, stays gone and can be sent again; what is not deleted does not notice.
 
-mod alerts;
+pub(crate) mod alerts;
 mod kills;
 mod project;
 mod races;
@@ -104,7 +104,7 @@ async fn audited(server: &Server, action: &str) -> usize {
 }
 
 /// A second service over the same database.
-async fn second(database: &Database) -> Server {
+pub(crate) async fn second(database: &Database) -> Server {
     let again = Database {
         url: database.url.clone(),
         engine: database.engine,

@@ -3,9 +3,9 @@
 
 mod arm;
 mod bad;
-mod mask;
+pub(crate) mod mask;
 mod operations;
-mod pair;
+pub(crate) mod pair;
 mod reading;
 
 use longwatch::clock::now_us;
@@ -22,6 +22,27 @@ const REQUESTS: usize = 24;
 #[tokio::test(flavor = "multi_thread")]
 async fn both_databases_give_the_same_answers_to_the_same_requests_folded_or_not() {
     each_seed(&[1], async |seed| differ(seed).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_databases_refuse_or_take_the_same_odd_requests() {
+    each_seed(&[2], async |seed| {
+        let mut pair = Pair::start().await;
+        let mut operations = Operations::new(seed, now_us());
+        let mut seen = Seen::default();
+        for request in bad::requests(&mut operations.random) {
+            pair.ask(&request, request.method == Method::DELETE).await;
+        }
+        let mut same = operations.random.clone();
+        let unfolded = reading::measurements(&mut pair, &mut seen, &mut operations.random).await;
+        pair.fold().await;
+        let folded = reading::measurements(&mut pair, &mut seen, &mut same).await;
+        assert_unchanged(&unfolded, &folded);
+        pair.judge().await;
+        reading::conclusions(&mut pair, &mut seen).await;
+        pair.export().await;
+    })
+    .await;
 }
 
 async fn differ(seed: u64) {

@@ -10,7 +10,7 @@ use crate::clock::now_us;
 use crate::http::error::{Error, Result};
 use crate::http::ingest::parse_time;
 use crate::http::{App, auth};
-use crate::store::{Finding, FindingChange, FindingEvent, FindingState, Id};
+use crate::store::{Finding, FindingEvent, FindingState, Id};
 
 /// A finding as listed.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -238,6 +238,41 @@ pub enum Action {
     Reopen,
 }
 
+impl Action {
+    /// The state that it leaves, its word and its note for the trail, and until when the finding sleeps.
+    fn said(&self, now_us: i64) -> Result<(FindingState, &'static str, String, Option<i64>)> {
+        Ok(match self {
+            Action::Acknowledge => (
+                FindingState::Acknowledged,
+                "acknowledge",
+                String::new(),
+                None,
+            ),
+            Action::Assign { assignee } => {
+                let assignee = assignee.trim();
+                if assignee.is_empty() || assignee.len() > 200 {
+                    return Err(Error::invalid("assignee must have 1 to 200 characters"));
+                }
+                let note = format!("to {assignee}");
+                (FindingState::Assigned, "assign", note, None)
+            }
+            Action::Snooze { until } => {
+                let until_us = parse_time(until)?;
+                if until_us <= now_us {
+                    return Err(Error::invalid("until lies in the past"));
+                }
+                let note = format!("until {until}");
+                (FindingState::Snoozed, "snooze", note, Some(until_us))
+            }
+            Action::Resolve { note } => (FindingState::Resolved, "resolve", note.clone(), None),
+            Action::FalseAlarm { note } => {
+                (FindingState::FalseAlarm, "false_alarm", note.clone(), None)
+            }
+            Action::Reopen => (FindingState::Open, "reopen", String::new(), None),
+        })
+    }
+}
+
 /// Applies an action to a finding, with a line for its trail.
 pub async fn act(
     app: &App,
@@ -246,65 +281,25 @@ pub async fn act(
     action: &Action,
     actor: &str,
 ) -> Result<()> {
-    let mut finding = app
-        .store
-        .finding(project, id)
-        .await?
-        .ok_or_else(Error::not_found)?;
     let now_us = now_us();
-    let (word, note) = match action {
-        Action::Acknowledge => {
-            finding.state = FindingState::Acknowledged;
-            ("acknowledge", String::new())
+    let (state, word, note, until_us) = action.said(now_us)?;
+    let said = |finding: &mut Finding| {
+        finding.state = state;
+        if let Action::Assign { assignee } = action {
+            finding.assignee = Some(assignee.trim().to_owned());
         }
-        Action::Assign { assignee } => {
-            let assignee = assignee.trim();
-            if assignee.is_empty() || assignee.len() > 200 {
-                return Err(Error::invalid("assignee must have 1 to 200 characters"));
-            }
-            finding.state = FindingState::Assigned;
-            finding.assignee = Some(assignee.to_owned());
-            ("assign", format!("to {assignee}"))
-        }
-        Action::Snooze { until } => {
-            let until_us = parse_time(until)?;
-            if until_us <= now_us {
-                return Err(Error::invalid("until lies in the past"));
-            }
-            finding.state = FindingState::Snoozed;
-            finding.snoozed_until_us = Some(until_us);
-            ("snooze", format!("until {until}"))
-        }
-        Action::Resolve { note } => {
-            finding.state = FindingState::Resolved;
-            ("resolve", note.clone())
-        }
-        Action::FalseAlarm { note } => {
-            finding.state = FindingState::FalseAlarm;
-            ("false_alarm", note.clone())
-        }
-        Action::Reopen => {
-            finding.state = FindingState::Open;
-            ("reopen", String::new())
-        }
-    };
-    finding.closed_us = (!finding.state.is_open()).then_some(now_us);
-    if finding.state != FindingState::Snoozed {
-        finding.snoozed_until_us = None;
-    }
-    finding.updated_us = now_us;
-    let change = FindingChange {
-        event: FindingEvent {
+        finding.snoozed_until_us = until_us;
+        finding.closed_us = (!state.is_open()).then_some(now_us);
+        finding.updated_us = now_us;
+        FindingEvent {
             finding: *id,
             at_us: now_us,
             actor: actor.to_owned(),
             action: word.to_owned(),
             note: note.chars().take(2_000).collect(),
-        },
-        finding,
-        deliveries: Vec::new(),
+        }
     };
-    app.store.change_finding(project, &change, now_us).await?;
+    app.store.change_finding(project, id, said, now_us).await?;
     Ok(())
 }
 

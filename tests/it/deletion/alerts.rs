@@ -52,7 +52,7 @@ fn finding(series: Option<&str>, route: &str) -> FindingChange {
 }
 
 /// Writes a finding with an alert, waiting for judgements that are under way.
-pub(super) async fn alert(store: &Store, project: &ProjectId, series: Option<&str>, route: &str) {
+pub(crate) async fn alert(store: &Store, project: &ProjectId, series: Option<&str>, route: &str) {
     let change = finding(series, route);
     eventually("a judgement is written", async || {
         let lease = store.lease(project, "detect", "test", now_us()).await;
@@ -149,11 +149,10 @@ async fn a_judgement_and_a_persons_word_that_were_under_way_bring_nothing_back()
             .record_judgement(&lease, &[judged], &[], now_us())
             .await;
         assert!(matches!(written, Err(StoreError::LeaseLost)));
-        let word = FindingChange {
-            finding: seen,
-            ..finding(None, "none")
-        };
-        let written = store.change_finding(&project, &word, now_us()).await;
+        let word = |_: &mut Finding| finding(None, "none").event;
+        let written = store
+            .change_finding(&project, &seen.id, word, now_us())
+            .await;
         assert!(matches!(written, Err(StoreError::NotFound)));
         assert!(store.findings(&project).await.unwrap().is_empty());
         store.close().await;

@@ -8,14 +8,14 @@ use super::arm::Request;
 use super::operations::api;
 use crate::seeds::{below, pick};
 
-/// A text as neither a person nor a tool would choose it.
-fn odd(random: &mut Seeded) -> String {
-    // Long, and of no pattern that a database could make short.
+/// Texts as neither a person nor a tool would choose them.
+fn odd(random: &mut Seeded) -> Vec<String> {
+    // Of no pattern that a database could make short.
     let long: String = (0..6_000)
         .map(|_| char::from(b'!' + (random.bits() % 90) as u8))
         .filter(|c| !"\"\\%&#+?".contains(*c))
         .collect();
-    let odd = [
+    let mut odd: Vec<String> = [
         "a\0b",
         "\u{feff}",
         "\u{1F600}\u{0301}",
@@ -23,11 +23,13 @@ fn odd(random: &mut Seeded) -> String {
         "'; --",
         "\u{ffff}",
         "../..",
-        &long,
         "%_",
         "\r\nx: y",
-    ];
-    (*pick(random, &odd)).to_owned()
+    ]
+    .map(str::to_owned)
+    .into();
+    odd.push(long);
+    odd
 }
 
 fn samples(context: serde_json::Value, measurement: serde_json::Value) -> Request {
@@ -42,10 +44,28 @@ fn samples(context: serde_json::Value, measurement: serde_json::Value) -> Reques
 /// One of them.
 pub(super) fn request(random: &mut Seeded) -> Request {
     let odd = odd(random);
+    let odd = pick(random, &odd).clone();
+    let shape = below(random, SHAPES);
+    shaped(random, shape, odd)
+}
+
+/// Each kind with each odd text.
+pub(super) fn requests(random: &mut Seeded) -> Vec<Request> {
+    let odd = odd(random);
+    let all = odd
+        .iter()
+        .flat_map(|odd| (0..SHAPES).map(|shape| (shape, odd.clone())));
+    all.map(|(shape, odd)| shaped(random, shape, odd)).collect()
+}
+
+/// How many kinds there are.
+const SHAPES: usize = 24;
+
+fn shaped(random: &mut Seeded, shape: usize, odd: String) -> Request {
     let encoded = longwatch::http::paths::segment(&odd);
     let usual = json!({"flow": "bad", "metric": "latency", "unit": "ms", "values": [1.0]});
     let get = |path: &str| api(Method::GET, path, Vec::new());
-    match below(random, 24) {
+    match shape {
         0 => samples(json!({"release": odd}), usual),
         1 => samples(json!({"run": odd}), usual),
         2 => samples(json!({"testbed": odd, "branch": odd, "commit": odd}), usual),
