@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-mod sqlite_writer;
+mod sqlite;
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteRow,
+    SqliteSynchronous,
 };
-use sqlx::{Connection, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, FromRow, PgConnection, PgPool, Postgres, Sqlite, Transaction};
 
 use super::StoreError;
-use sqlite_writer::{SqliteWriter, Writing};
+use sqlite::Connections;
 
 /// A window of some 2 KB spills from a page of 4 KB into one of its own: 4.5 KB in the file each, against 2.8 KB with
 /// these. Small commits cost as much either way, as `cargo bench --bench figures` shows.
@@ -31,6 +31,8 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a statement waits for a free connection before the store answers "busy".
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits for SQLite's one writer.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// A connection to PostgreSQL that rested longer than this is asked whether it still lives before it is used.
 const RESTED: Duration = Duration::from_secs(1);
 
@@ -57,9 +59,9 @@ pub(super) enum Db {
     /// One writer, readers beside it (WAL).
     Sqlite {
         /// The single connection that writes.
-        write: SqliteWriter,
+        write: Connections,
         /// Connections that only read.
-        read: SqlitePool,
+        read: Connections,
     },
     /// A PostgreSQL server, 15 or newer.
     Postgres(PgPool),
@@ -143,10 +145,8 @@ macro_rules! bind {
 
 /// A transaction on either engine; dropped without `commit` it rolls back.
 pub(super) enum Tx {
-    /// `BEGIN IMMEDIATE` on the one writer.
-    SqliteWriting(Writing),
-    /// A snapshot on a reader.
-    SqliteReading(Transaction<'static, Sqlite>),
+    /// `BEGIN IMMEDIATE` on the one writer, or a snapshot on a reader.
+    Sqlite(sqlite::Transaction),
     /// An ordinary transaction.
     Postgres(Transaction<'static, Postgres>),
 }
@@ -160,8 +160,7 @@ enum OneOf<'a> {
 impl Tx {
     fn connection(&mut self) -> Result<OneOf<'_>, sqlx::Error> {
         Ok(match self {
-            Tx::SqliteWriting(tx) => OneOf::Sqlite(tx.connection()?),
-            Tx::SqliteReading(tx) => OneOf::Sqlite(tx),
+            Tx::Sqlite(tx) => OneOf::Sqlite(tx.connection()?),
             Tx::Postgres(tx) => OneOf::Postgres(tx),
         })
     }
@@ -225,8 +224,7 @@ impl Tx {
     /// Makes everything durable.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Tx::SqliteWriting(tx) => tx.commit().await?,
-            Tx::SqliteReading(tx) => tx.commit().await?,
+            Tx::Sqlite(tx) => tx.commit().await?,
             Tx::Postgres(tx) => in_time(tx.commit()).await?,
         }
         Ok(())
@@ -271,8 +269,8 @@ impl Db {
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
         match self {
             Db::Sqlite { write, .. } => {
-                let mut held = write.lock().await?;
-                migrator(SQLITE_MIGRATIONS).run(held.get()?).await?;
+                let mut taken = write.take().await?;
+                migrator(SQLITE_MIGRATIONS).run(taken.get()?).await?;
             }
             Db::Postgres(pool) => migrator(POSTGRES_MIGRATIONS).run(pool).await?,
         }
@@ -282,7 +280,7 @@ impl Db {
     /// Begins a write transaction.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Db::Sqlite { write, .. } => Tx::SqliteWriting(write.begin().await?),
+            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin("BEGIN IMMEDIATE").await?),
             Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin_with(BEGIN)).await?),
         })
     }
@@ -291,7 +289,7 @@ impl Db {
     pub(super) async fn snapshot(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             // A deferred transaction on WAL keeps the state that its first read saw.
-            Db::Sqlite { read, .. } => Tx::SqliteReading(read.begin().await?),
+            Db::Sqlite { read, .. } => Tx::Sqlite(read.begin("BEGIN").await?),
             Db::Postgres(pool) => Tx::Postgres(
                 in_time(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")).await?,
             ),
@@ -306,13 +304,10 @@ impl Db {
     ) -> Result<u64, StoreError> {
         Ok(match self {
             Db::Sqlite { write, .. } => {
-                let mut held = write.lock().await?;
+                let mut taken = write.take().await?;
                 let query = bind!(sqlx::query::<Sqlite>(sql), args);
-                let done = query.execute(held.get()?).await;
-                if matches!(done, Err(sqlx::Error::WorkerCrashed)) {
-                    held.lose();
-                }
-                done?.rows_affected()
+                let done = query.execute(taken.get()?).await;
+                taken.outcome(done)?.rows_affected()
             }
             Db::Postgres(pool) => {
                 let query = bind!(sqlx::query::<Postgres>(sql), args);
@@ -329,9 +324,10 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         Ok(match self {
             Db::Sqlite { read, .. } => {
-                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
-                    .fetch_all(read)
-                    .await?
+                let mut taken = read.take().await?;
+                let query = bind!(sqlx::query_as::<Sqlite, T>(sql), args);
+                let rows = query.fetch_all(taken.get()?).await;
+                taken.outcome(rows)?
             }
             Db::Postgres(pool) => {
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
@@ -348,9 +344,10 @@ impl Db {
     ) -> Result<Option<T>, StoreError> {
         Ok(match self {
             Db::Sqlite { read, .. } => {
-                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
-                    .fetch_optional(read)
-                    .await?
+                let mut taken = read.take().await?;
+                let query = bind!(sqlx::query_as::<Sqlite, T>(sql), args);
+                let rows = query.fetch_optional(taken.get()?).await;
+                taken.outcome(rows)?
             }
             Db::Postgres(pool) => {
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
@@ -384,19 +381,9 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("wal_autocheckpoint", "1000")
         .pragma("cache_size", "-65536");
-    let write = SqliteWriter::open(options.clone()).await?;
-    let read = SqlitePoolOptions::new()
-        .max_connections(SQLITE_READERS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A file does not go away. But SQLite ends a transaction by itself when the disk fails; the driver's rollback then
-        // fails too, so that it holds the transaction for open and begins no other on this connection.
-        .test_before_acquire(false)
-        .before_acquire(|connection, _| {
-            let is_usable = !connection.is_in_transaction();
-            Box::pin(async move { Ok(is_usable) })
-        })
-        .connect_with(options.pragma("query_only", "ON"))
-        .await?;
+    let write = Connections::open(options.clone(), 1, WRITE_PATIENCE).await?;
+    let reading = options.pragma("query_only", "ON");
+    let read = Connections::open(reading, SQLITE_READERS, ACQUIRE_TIMEOUT).await?;
     Ok(Db::Sqlite { write, read })
 }
 

@@ -17,7 +17,7 @@ use crate::http::ingest::parse_time;
 use crate::http::{App, auth};
 use crate::record::{By, Point, Record, Tracked};
 use crate::stats::Needs;
-use crate::store::{SeriesId, Span, Window};
+use crate::store::{SeriesId, Span, StoreError, Window};
 use crate::verdict::native_unit;
 
 /// Percentiles that are given where none is asked for.
@@ -225,8 +225,13 @@ pub async fn points(
     caller: auth::Reader,
     Path((_project, id)): Path<(String, String)>,
     Query(query): Query<PointsQuery>,
-) -> Result<Json<Points>> {
-    Ok(Json(read_points(&app, &caller, &id, &query).await?))
+) -> Result<Response> {
+    let points = read_points(&app, &caller, &id, &query).await?;
+    // A year is 160 KB in 26,000 pieces, each of which axum's own `Json` would make room for.
+    let mut text = Vec::with_capacity(512 + points.points.len() * 256);
+    serde_json::to_writer(&mut text, &points)
+        .map_err(|error| StoreError::Corrupt(format!("points: {error}")))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 async fn read_points(
