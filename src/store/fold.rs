@@ -1,12 +1,14 @@
 //! The fold: journal rows become windows, in one transaction under a lease, so that each delta counts exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::journal;
-use super::page_views::{self, Aside};
+use super::page_views::{self, Aside, Encoded};
 use super::windows::{self, Window, WindowKey};
 use super::{
-    Delta, Id, Lease, SeriesId, Span, Store, StoreError, deletions, delta, leases, runs, upkeep,
+    Delta, Id, Lease, Origin, ProjectId, SeriesId, Span, Store, StoreError, deletions, delta,
+    leases, runs, upkeep,
 };
 
 /// What one round of folding did.
@@ -34,9 +36,18 @@ impl Store {
     /// be deleted, does a step of that first.
     pub async fn fold(&self, lease: &Lease, now_us: i64) -> Result<Folded, StoreError> {
         let project = &lease.project;
+        // Read and sorted before the transaction begins, for which everybody who writes has to wait. Nobody else takes
+        // rows away while the lease holds.
+        let round = self.next_round(project).await?;
+        let Round {
+            ids,
+            mut deltas,
+            aside,
+            heard,
+            more: more_rows,
+        } = round;
         let mut tx = self.db.begin().await?;
         leases::hold(&mut tx, lease, now_us).await?;
-        let mut rows = journal::oldest(&mut tx, project, ROWS_A_ROUND).await?;
         if let Some(more) = deletions::work(&mut tx, project, now_us).await? {
             tx.commit().await?;
             return Ok(Folded {
@@ -44,20 +55,6 @@ impl Store {
                 ..Folded::default()
             });
         }
-        let (mut deltas, mut aside, mut heard) = (Vec::new(), Aside::default(), Vec::new());
-        let (mut taken, mut weight) = (0, 0);
-        while taken < rows.len() && weight < WEIGHT_A_ROUND {
-            let mut row = delta::decode(&rows[taken].1)?;
-            heard.extend(row.heard());
-            weight += row.reports.len();
-            aside.add(&row)?;
-            let of_row = row.deltas(None)?;
-            weight += of_row.len() * WEIGHT_OF_DELTA;
-            deltas.extend(of_row);
-            taken += 1;
-        }
-        let more_rows = taken < rows.len() || rows.len() as i64 == ROWS_A_ROUND;
-        rows.truncate(taken);
         if deletions::welcome(&mut tx, project, &heard, now_us).await?
             && deletions::is_asked(&mut tx, project).await?
         {
@@ -76,7 +73,7 @@ impl Store {
             page_views::close_next(&mut tx, project, now_us).await?
         };
         let mut folded = Folded {
-            rows: rows.len(),
+            rows: ids.len(),
             closed: closed.count,
             more: more_rows || more_of_first || closed.more,
             series: BTreeSet::new(),
@@ -99,10 +96,39 @@ impl Store {
         for series in &folded.series {
             windows::mark(&mut tx, project, *series, now_us).await?;
         }
-        let ids: Vec<&[u8]> = rows.iter().map(|(id, _)| id.as_slice()).collect();
-        journal::remove(&mut tx, project, &ids).await?;
+        let named: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
+        if journal::remove(&mut tx, project, &named).await? != ids.len() as u64 {
+            // Somebody else has folded them, or taken something out of them.
+            return Err(StoreError::LeaseLost);
+        }
         tx.commit().await?;
         Ok(folded)
+    }
+
+    /// The oldest rows of a project, decoded.
+    async fn next_round(&self, project: &ProjectId) -> Result<Round, StoreError> {
+        let rows = journal::oldest(&self.db, project, ROWS_A_ROUND).await?;
+        let (mut round, mut aside) = (Round::default(), Aside::default());
+        round.more = rows.len() as i64 == ROWS_A_ROUND;
+        let mut weight = 0;
+        for (id, row) in rows {
+            if weight >= WEIGHT_A_ROUND {
+                round.more = true;
+                break;
+            }
+            let mut row = delta::decode(&row)?;
+            round.heard.extend(row.heard());
+            weight += row.reports.len();
+            aside.add(&row)?;
+            let deltas = row.deltas(None)?;
+            weight += deltas.len() * WEIGHT_OF_DELTA;
+            round.deltas.extend(deltas);
+            round.ids.push(id);
+            // Requests come in between.
+            tokio::task::yield_now().await;
+        }
+        round.aside = aside.encode()?;
+        Ok(round)
     }
 
     /// Excludes a run from all statistics with a reason, or restores it (`None`); its releases' windows are rebuilt and
@@ -146,6 +172,19 @@ impl Store {
         .await?;
         tx.commit().await
     }
+}
+
+/// Some journal rows, ready to be folded.
+#[derive(Default)]
+struct Round {
+    ids: Vec<Vec<u8>>,
+    deltas: Vec<Delta>,
+    /// The reports of page views, as blocks.
+    aside: Encoded,
+    /// Whose measurements they are, and of when the first is.
+    heard: Vec<(Arc<Origin>, i64)>,
+    /// Whether more rows wait.
+    more: bool,
 }
 
 /// A window with more deltas, settled.

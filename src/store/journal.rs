@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::db::{Arg, Tx, args};
+use super::db::{Arg, Db, Tx, args};
 use super::delta::Row;
 use super::{Delta, Id, ProjectId, Release, Run, Series, Store, StoreError, delta};
 
@@ -209,29 +209,30 @@ pub(super) async fn each_unfolded(
     }
 }
 
-/// The oldest unfolded rows, inside a transaction.
+/// The oldest unfolded rows, with their ids.
 pub(super) async fn oldest(
-    tx: &mut Tx,
+    db: &Db,
     project: &ProjectId,
     limit: i64,
 ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-    tx.rows(TAIL, args![project, limit]).await
+    db.rows(TAIL, args![project, limit]).await
 }
 
-/// Removes rows, by their ids.
+/// Removes rows, by their ids; how many there were.
 pub(super) async fn remove(
     tx: &mut Tx,
     project: &ProjectId,
     ids: &[&[u8]],
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
     for some in ids.chunks(REMOVED_AT_ONCE) {
         // Where there are fewer, the last one is named several times.
         let named = some.iter().chain(std::iter::repeat(&some[some.len() - 1]));
         let mut values = args![project].to_vec();
         values.extend(named.take(REMOVED_AT_ONCE).map(|id| Arg::from(*id)));
-        tx.execute(REMOVE.as_str(), &values).await?;
+        removed += tx.execute(REMOVE.as_str(), &values).await?;
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// When the oldest unfolded row came, if any waits.

@@ -122,40 +122,46 @@ impl Aside {
         block.add(Open { origin, ..report });
     }
 
-    /// Stores what was taken in.
-    pub(super) async fn save(self, tx: &mut Tx, project: &ProjectId) -> Result<(), StoreError> {
-        let buckets: BTreeSet<i64> = self
-            .blocks
-            .keys()
-            .map(|(bucket_us, _)| *bucket_us)
-            .collect();
-        for bucket_us in buckets {
-            tx.execute(OPEN_BUCKET, args![project, bucket_us]).await?;
-        }
-        put_aside(tx, project, self.blocks).await
+    /// What was taken in, as rows.
+    pub(super) fn encode(self) -> Result<Encoded, StoreError> {
+        encode(self.blocks)
     }
 }
 
-/// Stores blocks, each of a bucket and part.
-async fn put_aside(
-    tx: &mut Tx,
-    project: &ProjectId,
-    blocks: impl IntoIterator<Item = ((i64, i64), Block)>,
-) -> Result<(), StoreError> {
+/// Blocks as rows: bucket, part, id and the page views.
+#[derive(Debug, Default)]
+pub(super) struct Encoded(Vec<(i64, i64, Id, Vec<u8>)>);
+
+fn encode(blocks: impl IntoIterator<Item = ((i64, i64), Block)>) -> Result<Encoded, StoreError> {
     let rows = blocks.into_iter().map(|((bucket_us, part), block)| {
         Ok((bucket_us, part, Id::new(), block.encode(bucket_us)?))
     });
-    let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
-    for some in rows.chunks(ASIDE_AT_ONCE) {
-        // Where there are fewer, the last one is named several times.
-        let named = some.iter().chain(std::iter::repeat(&some[some.len() - 1]));
-        let mut values = args![project].to_vec();
-        for (bucket_us, part, id, reports) in named.take(ASIDE_AT_ONCE) {
-            values.extend_from_slice(args![*bucket_us, *part, id, reports]);
+    rows.collect::<Result<_, _>>().map(Encoded)
+}
+
+impl Encoded {
+    /// Stores the blocks and opens their buckets.
+    pub(super) async fn save(&self, tx: &mut Tx, project: &ProjectId) -> Result<(), StoreError> {
+        let buckets: BTreeSet<i64> = self.0.iter().map(|(bucket_us, ..)| *bucket_us).collect();
+        for bucket_us in buckets {
+            tx.execute(OPEN_BUCKET, args![project, bucket_us]).await?;
         }
-        tx.execute(PUT_ASIDE.as_str(), &values).await?;
+        self.put_aside(tx, project).await
     }
-    Ok(())
+
+    /// Stores the blocks, in buckets that are open.
+    async fn put_aside(&self, tx: &mut Tx, project: &ProjectId) -> Result<(), StoreError> {
+        for some in self.0.chunks(ASIDE_AT_ONCE) {
+            // Where there are fewer, the last one is named several times.
+            let named = some.iter().chain(std::iter::repeat(&some[some.len() - 1]));
+            let mut values = args![project].to_vec();
+            for (bucket_us, part, id, reports) in named.take(ASIDE_AT_ONCE) {
+                values.extend_from_slice(args![*bucket_us, *part, id, reports]);
+            }
+            tx.execute(PUT_ASIDE.as_str(), &values).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The open page views of a series.
@@ -285,12 +291,9 @@ pub(super) async fn close_next(
     tx.execute(REMOVE_BLOCKS, args![project, bucket_us, part])
         .await?;
     let carried = carried.into_iter();
-    put_aside(
-        tx,
-        project,
-        carried.map(|(later_us, block)| ((later_us, part), block)),
-    )
-    .await?;
+    encode(carried.map(|(later_us, block)| ((later_us, part), block)))?
+        .put_aside(tx, project)
+        .await?;
     remember(tx, project, bucket_us, part, &closed).await?;
     if late > 0 {
         let day_us = now_us.div_euclid(DAY_US) * DAY_US;

@@ -87,7 +87,7 @@ pub(in crate::store) async fn take_over(
         };
         open.add_open(&origin, report);
     }
-    open.save(tx, project).await?;
+    open.encode()?.save(tx, project).await?;
     for ((bucket_us, part), mut ids) in closed {
         ids.sort_unstable();
         remember(tx, project, bucket_us, part, &ids).await?;
