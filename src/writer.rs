@@ -56,11 +56,7 @@ impl Writer {
         after_commit: impl Fn() + Send + 'static,
     ) -> (Writer, tokio::task::JoinHandle<()>) {
         let (queue, submissions) = mpsc::channel(QUEUE);
-        let runtime = tokio::runtime::Handle::current();
-        // On a thread of its own: among thousands of requests' tasks it would wait for its turn while the disk rests.
-        let task = tokio::task::spawn_blocking(move || {
-            runtime.block_on(run(store, submissions, after_commit));
-        });
+        let task = tokio::spawn(run(store, submissions, after_commit));
         (Writer { queue }, task)
     }
 
