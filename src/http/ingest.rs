@@ -18,8 +18,9 @@ use crate::clock::now_us;
 use crate::intake::{Sender, intake};
 use crate::store::{Committed, Entry, Id, ProjectId, Scope, SeriesId, Submission};
 
-/// Bodies beyond this are parsed where blocking is allowed, so that they don't hold up other requests.
-const LARGE: usize = 64 << 10;
+/// Bodies beyond this are parsed where blocking is allowed, so that they don't hold up other requests. Smaller ones take a
+/// millisecond or so: less than to hand the worker's other work to another thread, over and over.
+const LARGE: usize = 512 << 10;
 /// Longest idempotency key; it is remembered for weeks, in an index.
 const KEY_BYTES: usize = 256;
 /// Field data may be this old, microseconds; older needs an admin token.
