@@ -12,7 +12,7 @@ use crate::detector::evidence::Evidence;
 use crate::http::error::{Error, Result};
 use crate::http::{App, api, auth};
 use crate::record::{Record, Tracked};
-use crate::store::{Caller, Finding, Scope, SeriesId, Store, Window};
+use crate::store::{Caller, Finding, Scope, SeriesId, Span, Store, Window};
 use crate::wording::moment::Moment;
 
 use super::layout::{Account, Section, Shell};
@@ -130,9 +130,7 @@ impl Visit {
         let mut windows = BTreeMap::new();
         for id in tracked.predecessors.iter().chain([&tracked.id]) {
             let project = &self.caller.project;
-            let own = self
-                .store
-                .release_windows(project, *id, &self.record.releases, true);
+            let own = self.store.windows(project, *id, Span::Release, 0, 1, true);
             for window in own.await? {
                 if let Some(rank) = self.record.rank(&window.key.release) {
                     windows.insert(rank, window);

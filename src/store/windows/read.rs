@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::db::{Arg, Tx, args};
 use super::super::journal::each_unfolded;
-use super::super::{Delta, ProjectId, Release, SeriesId, Store, StoreError, page_views, runs};
+use super::super::{Delta, ProjectId, SeriesId, Store, StoreError, page_views, runs};
 use super::rows::{
     BODIES, BODIES_AT, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, heads, whole,
 };
@@ -94,27 +94,6 @@ impl Store {
         .await?;
         tx.commit().await?;
         Ok(windows.into_values().collect())
-    }
-
-    /// All releases' windows of a series, in the releases' own order, oldest first; see `stats::release_order`.
-    pub async fn release_windows(
-        &self,
-        project: &ProjectId,
-        series: SeriesId,
-        order: &[Release],
-        with_bodies: bool,
-    ) -> Result<Vec<Window>, StoreError> {
-        let rank: BTreeMap<&str, usize> = order
-            .iter()
-            .enumerate()
-            .map(|(rank, release)| (release.name.as_str(), rank))
-            .collect();
-        let mut windows = self
-            .windows(project, series, Span::Release, 0, 1, with_bodies)
-            .await?;
-        windows.retain(|window| rank.contains_key(window.key.release.as_str()));
-        windows.sort_by_key(|window| rank.get(window.key.release.as_str()).copied());
-        Ok(windows)
     }
 }
 
