@@ -20,3 +20,8 @@ pub mod upkeep;
 pub mod verdict;
 pub mod wording;
 pub mod writer;
+
+/// Beacons are many small pieces of memory that one thread takes and another gives back: what the system's allocator is
+/// slow at. This one also returns what a large upload needed, within seconds.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
