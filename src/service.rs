@@ -1,6 +1,6 @@
 //! A running service: writer, fold, upkeep, detector, notifier and HTTP, started together and stopped in order.
 
-mod connections;
+pub mod connections;
 
 use std::future::Future;
 use std::sync::Arc;

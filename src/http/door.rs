@@ -3,13 +3,15 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::response::Response;
-use tower::Service;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use tower::Service as _;
 
 use super::{App, router, rum};
 
@@ -30,22 +32,19 @@ impl Door {
     }
 }
 
-impl Service<Request> for Door {
+impl Service<Request<Incoming>> for Door {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // A router is always ready.
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let request = request.map(Body::new);
         let is_beacon = request.method() == Method::POST && rum::key_of(request.uri()).is_some();
         if is_beacon {
             let app = self.app.clone();
             return Box::pin(async move { Ok(rum::taken(&app, request).await) });
         }
-        Box::pin(self.others.call(request))
+        // A router is always ready.
+        Box::pin(self.others.clone().call(request))
     }
 }

@@ -4,26 +4,22 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
+use hyper::rt::Timer;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Sleep, sleep};
-use tower::ServiceExt;
 
 use crate::http::Door;
 
 /// How long a connection may take to say what it wants, from its beginning or from the last answer, and how long a client
 /// may take no byte of an answer, where the settings say nothing else. Load balancers keep theirs for a minute, and it is
 /// they who should close them.
-pub(super) const PATIENCE: Duration = Duration::from_secs(75);
+pub const PATIENCE: Duration = Duration::from_secs(75);
 /// How long open requests may take to end once the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long a connection that was accepted last may take to send its request.
@@ -33,14 +29,17 @@ const EXHAUSTED: Duration = Duration::from_secs(1);
 
 /// Serves what a listener accepts until `ended` completes. Then it closes the listener; what came in by then gets to say
 /// what it wants, and open requests get a deadline.
-pub(super) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     door: Door,
     patience: Duration,
     ended: impl Future<Output = ()>,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    http.timer(Ticked)
+        .header_read_timeout(patience)
+        // A client may close its own direction and still hear its answer. To look for that costs a read a request.
+        .half_close(true);
     let open = GracefulShutdown::new();
     let mut ended = pin!(ended);
     loop {
@@ -49,10 +48,8 @@ pub(super) async fn serve(
             () = &mut ended => break,
             stream = accept(&listener) => stream,
         };
-        let door = door.clone();
-        let door = door.map_request(|request: Request<Incoming>| request.map(Body::new));
         let stream = TokioIo::new(Patient::new(stream, patience));
-        let connection = open.watch(http.serve_connection(stream, TowerToHyperService::new(door)));
+        let connection = open.watch(http.serve_connection(stream, door.clone()));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::trace!(%error, "connection ended");
@@ -89,18 +86,55 @@ fn is_of_the_client(error: &io::Error) -> bool {
     )
 }
 
-/// A connection that fails once its client has taken no byte of what is written for too long.
+/// hyper's deadline for the head of a request, which it sets anew for each: no timer of its own, but looked at whenever the
+/// connection is woken, at the latest by its tick ([`Patient`]).
+#[derive(Debug, Clone, Copy)]
+struct Ticked;
+
+struct Deadline(Instant);
+
+impl Timer for Ticked {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        Box::pin(Deadline(Instant::now() + duration))
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn hyper::rt::Sleep>> {
+        Box::pin(Deadline(deadline))
+    }
+}
+
+impl hyper::rt::Sleep for Deadline {}
+
+impl Future for Deadline {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if Instant::now() < self.0 {
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// A connection that is woken now and then while it waits for its client, and that fails once its client has taken no byte
+/// of what is written for too long.
 struct Patient {
     stream: TcpStream,
     patience: Duration,
+    tick: Pin<Box<Sleep>>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
+
+/// Ticks within a connection's patience: so much later, at most, does it end.
+const TICKS: u32 = 8;
+const SHORTEST_TICK: Duration = Duration::from_millis(10);
 
 impl Patient {
     fn new(stream: TcpStream, patience: Duration) -> Patient {
         Patient {
             stream,
             patience,
+            tick: Box::pin(sleep(Duration::ZERO)),
             stalled: None,
         }
     }
@@ -129,7 +163,15 @@ impl AsyncRead for Patient {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        if read.is_pending() {
+            while self.tick.as_mut().poll(cx).is_ready() {
+                let between = (self.patience / TICKS).max(SHORTEST_TICK);
+                let next = tokio::time::Instant::now() + between;
+                self.tick.as_mut().reset(next);
+            }
+        }
+        read
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use longwatch::clock::now_us;
 use longwatch::http::{App, Door, Settings};
+use longwatch::service::connections::{self, PATIENCE};
 use longwatch::store::{ProjectId, Scope, Store};
 use longwatch::writer::Writer;
 use longwatch::{detector, folder};
@@ -239,7 +240,7 @@ async fn serve(store: Store) -> (String, JoinHandle<()>) {
     let door = Door::to(App::new(store, writer, Arc::new(Notify::new()), settings));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let make = axum::ServiceExt::<axum::extract::Request>::into_make_service(door);
-    let serving = tokio::spawn(async move { axum::serve(listener, make).await.unwrap() });
+    let ended = std::future::pending();
+    let serving = tokio::spawn(connections::serve(listener, door, PATIENCE, ended));
     (url, serving)
 }
