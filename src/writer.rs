@@ -1,9 +1,11 @@
 //! Group commit: everything queued goes to disk in one transaction, then everyone is answered.
 //!
 //! A lone submission is committed at once; while a commit runs, others queue and form the next group. So groups grow
-//! with the load and nobody waits for a timer.
+//! with the load. Only where many send a group waits for a fraction of a commit's time, so that there are fewer.
 
-use std::time::Duration;
+use std::future::Future;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,17 +16,25 @@ use crate::store::{Committed, Store, StoreError, Submission};
 const QUEUE: usize = 4_096;
 /// Submissions in one transaction: bounds how long one commit takes and how much a failed one repeats.
 const GROUP: usize = 1_024;
+/// While many send, those who were just answered are about to send again, and a commit costs as much as some ten small
+/// submissions: it waits this long at most for as many as there were last time.
+const GATHER: Duration = Duration::from_micros(250);
+/// So many in a group are many.
+const MANY: usize = 8;
 /// Values in one transaction, for the same reason.
 const GROUP_VALUES: usize = 2_000_000;
 /// So many measurements of the field are worth a round of the fold; fewer wait for its next look, since real users'
 /// page views stay open for half an hour anyway and readers take what waits.
 const WORTH_A_ROUND: usize = 20_000;
-/// How long a sender waits for the database. What it sent may still be stored, and counts once when it comes again.
+/// How long senders wait for a commit. What they sent may still be stored, and counts once when it comes again. Whoever
+/// comes later, as long as the database does not answer, is told at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a transient failure of the database is tried again before the senders hear of it.
 const ATTEMPTS: u32 = 3;
 
 type Answer = Result<Committed, WriteError>;
+/// A submission, and who waits for its answer.
+type Queued = (Box<Submission>, oneshot::Sender<Answer>);
 
 /// Why a submission was not stored.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,7 +55,7 @@ pub enum WriteError {
 /// A handle to the process's one writer; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<(Box<Submission>, oneshot::Sender<Answer>)>,
+    queue: mpsc::Sender<Queued>,
 }
 
 impl Writer {
@@ -63,17 +73,14 @@ impl Writer {
     /// Makes a submission durable; answers only when it is on disk.
     ///
     /// # Errors
-    /// [`WriteError::Busy`] when the queue is full, [`WriteError::Unsettled`] when the database did not answer,
+    /// [`WriteError::Busy`] when the queue is full or the database has not answered for long, [`WriteError::Unsettled`] when the database did not answer,
     /// [`WriteError::Refused`] otherwise.
     pub async fn submit(&self, submission: Box<Submission>) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.queue
             .try_send((submission, answer))
             .map_err(|_| WriteError::Busy)?;
-        match tokio::time::timeout(PATIENCE, answered).await {
-            Ok(Ok(answer)) => answer,
-            _ => Err(WriteError::Unsettled),
-        }
+        answered.await.unwrap_or(Err(WriteError::Unsettled))
     }
 
     /// How many submissions wait.
@@ -84,39 +91,30 @@ impl Writer {
 
 async fn run(
     store: Store,
-    mut submissions: mpsc::Receiver<(Box<Submission>, oneshot::Sender<Answer>)>,
+    mut submissions: mpsc::Receiver<Queued>,
     after_commit: impl Fn() + Send,
 ) {
-    let mut set_aside = 0;
-    let mut settled = Settled::default();
-    loop {
-        let first = match submissions.try_recv() {
-            Ok(first) => first,
-            Err(_) => {
-                settled.tell();
-                match submissions.recv().await {
-                    Some(first) => first,
-                    None => return,
+    let (mut set_aside, mut last) = (0, 0);
+    while let Some(first) = submissions.recv().await {
+        let (group, answers) = gather(first, &mut submissions, last).await;
+        last = group.len();
+        let is_urgent = group.iter().any(|submission| submission.entry.is_some());
+        set_aside += group.iter().map(|one| one.deltas.len()).sum::<usize>();
+        let mut committing = pin!(commit(&store, group));
+        match tokio::time::timeout(PATIENCE, &mut committing).await {
+            Ok(outcomes) => {
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    // A sender that hung up meanwhile has its data stored all the same.
+                    let _ = answer.send(outcome);
                 }
             }
-        };
-        let mut values = first.0.deltas.len();
-        let (mut group, mut answers) = (vec![first.0], vec![first.1]);
-        while group.len() < GROUP && values < GROUP_VALUES {
-            match submissions.try_recv() {
-                Ok((submission, answer)) => {
-                    values += submission.deltas.len();
-                    group.push(submission);
-                    answers.push(answer);
+            Err(_) => {
+                for answer in answers {
+                    let _ = answer.send(Err(WriteError::Unsettled));
                 }
-                Err(_) => break,
+                refuse_until(committing, &mut submissions).await;
             }
         }
-        let is_urgent = group.iter().any(|submission| submission.entry.is_some());
-        set_aside += values;
-        // The disk works on this group while the one before hears of its own.
-        let (outcomes, ()) = tokio::join!(commit(&store, group), async { settled.tell() });
-        settled.0 = answers.into_iter().zip(outcomes).collect();
         if is_urgent || set_aside >= WORTH_A_ROUND {
             set_aside = 0;
             after_commit();
@@ -124,15 +122,41 @@ async fn run(
     }
 }
 
-/// What is settled and not told yet.
-#[derive(Default)]
-struct Settled(Vec<(oneshot::Sender<Answer>, Answer)>);
+/// What waits, and where many send, as many as the `last` time or what comes within [`GATHER`].
+async fn gather(
+    first: Queued,
+    submissions: &mut mpsc::Receiver<Queued>,
+    last: usize,
+) -> (Vec<Box<Submission>>, Vec<oneshot::Sender<Answer>>) {
+    let began = Instant::now();
+    let mut values = first.0.deltas.len();
+    let (mut group, mut answers) = (vec![first.0], vec![first.1]);
+    loop {
+        while group.len() < GROUP && values < GROUP_VALUES {
+            let Ok((submission, answer)) = submissions.try_recv() else {
+                break;
+            };
+            values += submission.deltas.len();
+            group.push(submission);
+            answers.push(answer);
+        }
+        let is_awaited = last >= MANY && group.len() < last && values < GROUP_VALUES;
+        if !is_awaited || began.elapsed() > GATHER {
+            return (group, answers);
+        }
+        tokio::task::yield_now().await;
+    }
+}
 
-impl Settled {
-    fn tell(&mut self) {
-        for (answer, outcome) in self.0.drain(..) {
-            // A sender that hung up meanwhile has its data stored all the same.
-            let _ = answer.send(outcome);
+/// Refuses what comes until the database answers.
+async fn refuse_until(answered: impl Future, submissions: &mut mpsc::Receiver<Queued>) {
+    let mut answered = pin!(answered);
+    loop {
+        tokio::select! {
+            _ = &mut answered => return,
+            Some((_, answer)) = submissions.recv() => {
+                let _ = answer.send(Err(WriteError::Busy));
+            }
         }
     }
 }
