@@ -84,6 +84,13 @@ impl Known {
         of_project.insert(release);
     }
 
+    /// Forgets what was seen stored of a project, since some of it may be deleted: what comes of it next is told again.
+    pub fn forget(&self, project: &ProjectId) {
+        locked(&self.series).retain(|(of, _)| of != project);
+        locked(&self.releases).remove(project);
+        locked(&self.places).remove(project);
+    }
+
     /// The configuration in force, at most a second old.
     pub async fn config(&self, store: &Store, project: &ProjectId) -> Result<Arc<Config>> {
         let look = async |known: Option<(i64, Arc<Config>)>| {

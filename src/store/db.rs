@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+mod many;
 mod sqlite;
 
 use sqlx::error::DatabaseError;
@@ -21,6 +22,8 @@ use sqlx::{Connection, FromRow, PgConnection, PgPool, Postgres, Sqlite, Transact
 
 use super::StoreError;
 use sqlite::Connections;
+
+pub(super) use many::InsertMany;
 
 /// A window of some 2 KB spills from a page of 4 KB into one of its own: 4.5 KB in the file each, against 2.8 KB with
 /// these. Small commits cost as much either way, as `cargo bench --bench figures` shows.

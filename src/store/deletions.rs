@@ -12,8 +12,8 @@
 //! anything newer than the deletion until it is done, and an instance that dies leaves the rest to the next.
 //!
 //! A deleted series keeps its row, hidden: instances remember which series they have seen stored and send no description
-//! again. The fold shows the row again when new data come for it. A project needs no such care: whatever still arrives
-//! for one that is no more is removed by the fold.
+//! again. The row is shown again by the upload that describes it, once the work is done, or else by the fold when new data
+//! come for it. A project needs no such care: whatever still arrives for one that is no more is removed by the fold.
 
 mod arrivals;
 mod purge;
@@ -28,7 +28,7 @@ use super::{
     upkeep,
 };
 
-pub(super) use arrivals::{SHOW_AGAIN, welcome};
+pub(super) use arrivals::{SHOW_AGAIN, show_again, welcome};
 pub(super) use steps::{is_asked, work};
 
 /// What is deleted.

@@ -42,6 +42,7 @@ impl Store {
         let Round {
             ids,
             mut deltas,
+            runs,
             aside,
             heard,
             more: more_rows,
@@ -80,18 +81,15 @@ impl Store {
         };
         deltas.extend(closed.samples);
         let excluded = runs::excluded(&mut tx, project).await?;
+        let written = windows::save_new(&mut tx, project, &runs).await?;
         for (key, deltas) in by_window(&deltas, &excluded, now_us) {
             folded.series.insert(key.series);
-            // A run's measurements mostly come at once, so that there is nothing to add to.
-            if matches!(key.span, Span::Run(_)) {
-                let window = with(Window::new(key.clone()), &deltas)?;
-                if windows::save_new(&mut tx, project, &window).await? {
-                    continue;
-                }
+            if matches!(key.span, Span::Run(run) if written.contains(&(key.series, run))) {
+                continue;
             }
             let known = windows::load(&mut tx, project, &key).await?;
             let window = with(known.unwrap_or_else(|| Window::new(key)), &deltas)?;
-            windows::save(&mut tx, project, &window).await?;
+            windows::save(&mut tx, project, window).await?;
         }
         for series in &folded.series {
             windows::mark(&mut tx, project, *series, now_us).await?;
@@ -128,6 +126,14 @@ impl Store {
             tokio::task::yield_now().await;
         }
         round.aside = aside.encode()?;
+        // A run's measurements mostly come at once, so that there will be nothing to add to.
+        for (key, deltas) in by_window(&round.deltas, &[], i64::MAX) {
+            if matches!(key.span, Span::Run(_)) {
+                let window = with(Window::new(key), &deltas)?;
+                round.runs.push(windows::Encoded::of(window)?);
+                tokio::task::yield_now().await;
+            }
+        }
         Ok(round)
     }
 
@@ -179,6 +185,8 @@ impl Store {
 struct Round {
     ids: Vec<Vec<u8>>,
     deltas: Vec<Delta>,
+    /// What they make of their runs, as windows.
+    runs: Vec<windows::Encoded>,
     /// The reports of page views, as blocks.
     aside: Encoded,
     /// Whose measurements they are, and of when the first is.

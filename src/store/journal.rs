@@ -1,11 +1,11 @@
 //! The journal: one transaction for everything queued, one row per project with all its deltas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
-use super::db::{Arg, Db, Tx, args};
+use super::db::{Arg, Db, InsertMany, Tx, args};
 use super::delta::Row;
-use super::{Delta, Id, ProjectId, Release, Run, Series, Store, StoreError, delta};
+use super::{Delta, Id, ProjectId, Release, Run, Series, Store, StoreError, deletions, delta};
 
 /// One upload, ready to be made durable.
 #[derive(Debug, Clone)]
@@ -63,12 +63,19 @@ pub enum Committed {
     KeyReused,
 }
 
-const REMEMBER_KEY: &str = "INSERT INTO idempotency (project_id, key, content_sha256, answer, created_us) \
-     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (project_id, key) DO NOTHING";
+pub(super) static REMEMBER_KEYS: InsertMany = InsertMany::new(
+    "INSERT INTO idempotency (project_id, key, content_sha256, answer, created_us) VALUES",
+    4,
+    "ON CONFLICT (project_id, key) DO NOTHING RETURNING key",
+);
 const RECALL_KEY: &str =
     "SELECT content_sha256, answer FROM idempotency WHERE project_id = $1 AND key = $2";
-const INSERT_BATCH: &str = "INSERT INTO batch (project_id, id, run_id, received_us, format, content_sha256, series_count, \
-     sample_count, skipped, idempotency_key, release) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+pub(super) static INSERT_BATCHES: InsertMany = InsertMany::new(
+    "INSERT INTO batch (project_id, id, run_id, received_us, format, content_sha256, series_count, sample_count, skipped, \
+     idempotency_key, release) VALUES",
+    10,
+    "",
+);
 const APPEND: &str =
     "INSERT INTO journal (project_id, id, received_us, deltas) VALUES ($1, $2, $3, $4)";
 const COUNT_DROPPED: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, $3, $4) \
@@ -120,33 +127,26 @@ impl Store {
                 .await?;
             return Ok(vec![Committed::Stored; group.len()]);
         }
+        let mut members: BTreeMap<ProjectId, Vec<usize>> = BTreeMap::new();
+        for (at, submission) in group.iter().enumerate() {
+            members.entry(submission.project).or_default().push(at);
+        }
         let mut tx = self.db.begin().await?;
-        let mut outcomes = Vec::with_capacity(group.len());
-        let mut rows: BTreeMap<ProjectId, (i64, Vec<&Delta>)> = BTreeMap::new();
-        let mut changed: BTreeMap<ProjectId, i64> = BTreeMap::new();
-        for submission in group {
-            let outcome = recall(&mut tx, submission).await?;
-            if outcome == Committed::Stored {
-                describe(&mut tx, submission).await?;
-                if changes_record(submission) {
-                    changed.insert(submission.project, submission.received_us);
-                }
-                let row = rows
-                    .entry(submission.project)
-                    .or_insert((submission.received_us, Vec::new()));
-                row.1.extend(&submission.deltas);
+        let mut outcomes = vec![Committed::Stored; group.len()];
+        for (project, members) in members {
+            let submissions: Vec<&Submission> = members.iter().map(|at| &*group[*at]).collect();
+            let told = recall(&mut tx, &project, &submissions).await?;
+            let fresh: Vec<&Submission> = submissions
+                .iter()
+                .zip(&told)
+                .filter_map(|(submission, told)| {
+                    (*told == Committed::Stored).then_some(*submission)
+                })
+                .collect();
+            for (at, told) in members.into_iter().zip(told) {
+                outcomes[at] = told;
             }
-            outcomes.push(outcome);
-        }
-        for (project, (received_us, deltas)) in rows {
-            if !deltas.is_empty() {
-                let encoded = delta::encode(deltas.into_iter())?;
-                tx.execute(APPEND, args![&project, &Id::new(), received_us, &encoded])
-                    .await?;
-            }
-        }
-        for (project, now_us) in changed {
-            super::record_versions::bump(&mut tx, &project, now_us).await?;
+            append(&mut tx, &project, &fresh).await?;
         }
         tx.commit().await?;
         Ok(outcomes)
@@ -267,26 +267,53 @@ pub(super) async fn forget_dropped(
     Ok(())
 }
 
-async fn recall(tx: &mut Tx, submission: &Submission) -> Result<Committed, StoreError> {
-    let Some(entry) = &submission.entry else {
-        return Ok(Committed::Stored);
-    };
-    let project = &submission.project;
-    let fresh = tx
-        .execute(
-            REMEMBER_KEY,
+/// What is known of the submissions of a project, in their order, by their keys; those that are new are remembered.
+async fn recall(
+    tx: &mut Tx,
+    project: &ProjectId,
+    submissions: &[&Submission],
+) -> Result<Vec<Committed>, StoreError> {
+    // A key that comes twice is new the first time.
+    let mut first: BTreeMap<&str, (usize, &Entry)> = BTreeMap::new();
+    for (at, submission) in submissions.iter().enumerate() {
+        if let Some(entry) = &submission.entry {
+            first.entry(&entry.key).or_insert((at, entry));
+        }
+    }
+    let rows: Vec<Vec<Arg<'_>>> = first
+        .values()
+        .map(|(at, entry)| {
+            let received_us = submissions[*at].received_us;
             args![
-                project,
                 &entry.key,
                 &entry.content_sha256,
                 &entry.answer,
-                submission.received_us,
-            ],
-        )
-        .await?;
-    if fresh == 1 {
-        return Ok(Committed::Stored);
+                received_us
+            ]
+            .to_vec()
+        })
+        .collect();
+    let fresh: Vec<(String,)> = REMEMBER_KEYS.returning(tx, project, &rows).await?;
+    let fresh: HashSet<usize> = fresh
+        .iter()
+        .filter_map(|(key,)| first.get(key.as_str()))
+        .map(|(at, _)| *at)
+        .collect();
+    let mut told = Vec::with_capacity(submissions.len());
+    for (at, submission) in submissions.iter().enumerate() {
+        told.push(match &submission.entry {
+            Some(entry) if !fresh.contains(&at) => told_before(tx, project, entry).await?,
+            _ => Committed::Stored,
+        });
     }
+    Ok(told)
+}
+
+async fn told_before(
+    tx: &mut Tx,
+    project: &ProjectId,
+    entry: &Entry,
+) -> Result<Committed, StoreError> {
     let (content, answer): (Vec<u8>, String) = tx
         .row(RECALL_KEY, args![project, &entry.key])
         .await?
@@ -298,31 +325,80 @@ async fn recall(tx: &mut Tx, submission: &Submission) -> Result<Committed, Store
     })
 }
 
-async fn describe(tx: &mut Tx, submission: &Submission) -> Result<(), StoreError> {
-    let Submission {
-        project,
-        received_us,
-        ..
-    } = submission;
-    for series in &submission.new_series {
-        super::series::insert(tx, project, series, *received_us).await?;
+/// Stores new submissions of a project: what they describe, and one row with what they measured.
+async fn append(
+    tx: &mut Tx,
+    project: &ProjectId,
+    submissions: &[&Submission],
+) -> Result<(), StoreError> {
+    let mut known = BTreeSet::new();
+    for submission in submissions {
+        for series in &submission.new_series {
+            if !super::series::insert(tx, project, series, submission.received_us).await? {
+                known.insert(series.id());
+            }
+        }
     }
-    // Release before run, as whoever deletes them does: each waits for the other at the same place.
-    if let Some(release) = &submission.release {
-        super::releases::upsert(tx, project, release, *received_us).await?;
+    // While something is still to be taken out its old windows would be seen again; then the fold does it later.
+    if !known.is_empty() && !deletions::is_asked(tx, project).await? {
+        deletions::show_again(tx, project, known).await?;
     }
-    if let Some(run) = &submission.run {
-        super::runs::insert(tx, project, run).await?;
+    // Releases before runs, as whoever deletes them does: each waits for the other at the same place.
+    let mut releases: BTreeMap<&str, &Release> = BTreeMap::new();
+    for submission in submissions {
+        let Some(release) = &submission.release else {
+            continue;
+        };
+        let before = releases.get(release.name.as_str());
+        if !before.is_some_and(|before| before.says_all_of(release)) {
+            super::releases::upsert(tx, project, release, submission.received_us).await?;
+            releases.insert(&release.name, release);
+        }
     }
-    if let Some(entry) = &submission.entry {
-        let run = submission.run.as_ref().map(Run::id);
-        tx.execute(
-            INSERT_BATCH,
+    let runs: Vec<&Run> = submissions
+        .iter()
+        .filter_map(|one| one.run.as_ref())
+        .collect();
+    super::runs::insert(tx, project, &runs).await?;
+    insert_batches(tx, project, submissions).await?;
+    for submission in submissions {
+        let day_us = submission.received_us.div_euclid(DAY_US) * DAY_US;
+        for (reason, count) in &submission.dropped {
+            let count = *count as i64;
+            tx.execute(COUNT_DROPPED, args![project, day_us, *reason, count])
+                .await?;
+        }
+    }
+    let deltas: Vec<&Delta> = submissions.iter().flat_map(|one| &one.deltas).collect();
+    if !deltas.is_empty() {
+        let received_us = submissions[0].received_us;
+        let encoded = delta::encode(deltas.into_iter())?;
+        tx.execute(APPEND, args![project, &Id::new(), received_us, &encoded])
+            .await?;
+    }
+    let changing = submissions.iter().rfind(|one| changes_record(one));
+    if let Some(submission) = changing {
+        super::record_versions::bump(tx, project, submission.received_us).await?;
+    }
+    Ok(())
+}
+
+async fn insert_batches(
+    tx: &mut Tx,
+    project: &ProjectId,
+    submissions: &[&Submission],
+) -> Result<(), StoreError> {
+    let batches: Vec<(&Submission, &Entry, Option<Id>)> = submissions
+        .iter()
+        .filter_map(|one| Some((*one, one.entry.as_ref()?, one.run.as_ref().map(Run::id))))
+        .collect();
+    let rows: Vec<Vec<Arg<'_>>> = batches
+        .iter()
+        .map(|(submission, entry, run)| {
             args![
-                project,
                 &entry.batch,
                 run.as_ref().map(|id| id.bytes().as_slice()),
-                *received_us,
+                submission.received_us,
                 &entry.format,
                 &entry.content_sha256,
                 entry.series_count as i64,
@@ -333,17 +409,9 @@ async fn describe(tx: &mut Tx, submission: &Submission) -> Result<(), StoreError
                     .release
                     .as_ref()
                     .map(|release| release.name.as_str()),
-            ],
-        )
-        .await?;
-    }
-    let day_us = received_us.div_euclid(DAY_US) * DAY_US;
-    for (reason, count) in &submission.dropped {
-        tx.execute(
-            COUNT_DROPPED,
-            args![project, day_us, *reason, *count as i64],
-        )
-        .await?;
-    }
-    Ok(())
+            ]
+            .to_vec()
+        })
+        .collect();
+    INSERT_BATCHES.execute(tx, project, &rows).await
 }

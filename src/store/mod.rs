@@ -258,7 +258,11 @@ const PING: &str = "SELECT CAST(1 AS BIGINT)";
 pub fn built_statements() -> Vec<(&'static str, &'static str)> {
     vec![
         ("windows::rows::BODIES_AT", windows::BODIES_AT.as_str()),
+        ("windows::rows::INSERT_NEW", windows::INSERT_NEW.longest()),
         ("journal::REMOVE", journal::REMOVE.as_str()),
+        ("journal::REMEMBER_KEYS", journal::REMEMBER_KEYS.longest()),
+        ("journal::INSERT_BATCHES", journal::INSERT_BATCHES.longest()),
+        ("runs::INSERT", runs::INSERT.longest()),
         ("page_views::PUT_ASIDE", page_views::PUT_ASIDE.as_str()),
         (
             "deletions::arrivals::SHOW_AGAIN",

@@ -24,6 +24,22 @@ pub struct Release {
     pub note: Option<String>,
 }
 
+impl Release {
+    /// Whether `other` says no more of this release than this does already.
+    pub(super) fn says_all_of(&self, other: &Release) -> bool {
+        let is_no_news = if self.declared {
+            other.time_us == self.time_us
+        } else {
+            other.time_us >= self.time_us
+        };
+        let same_time = Release {
+            time_us: self.time_us,
+            ..other.clone()
+        };
+        is_no_news && same_time == *self
+    }
+}
+
 type ReleaseRow = (
     String,
     Option<String>,

@@ -1,8 +1,10 @@
 //! Runs: one execution in one environment.
 
+use std::collections::BTreeMap;
+
 use collectors::report::{Fingerprint, Source};
 
-use super::db::{Tx, args};
+use super::db::{Arg, InsertMany, Tx, args};
 use super::series::{from_word, word};
 use super::{Id, ProjectId, Store, StoreError};
 
@@ -73,11 +75,13 @@ type RunRow = (
 
 // A known run is left as it is, but that it began with the earliest of its uploads, whichever comes first; and it is held
 // until the upload is committed: whoever deletes it waits, or is waited for.
-const INSERT: &str = "INSERT INTO run (project_id, id, name, source, testbed, release, commit_id, branch, pull_request, \
-     on_main, workload, harness, fingerprint, started_us, received_us) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-     ON CONFLICT (project_id, id) DO UPDATE SET started_us = CASE WHEN excluded.started_us < run.started_us \
-     THEN excluded.started_us ELSE run.started_us END";
+pub(super) static INSERT: InsertMany = InsertMany::new(
+    "INSERT INTO run (project_id, id, name, source, testbed, release, commit_id, branch, pull_request, on_main, workload, \
+     harness, fingerprint, started_us, received_us) VALUES",
+    14,
+    "ON CONFLICT (project_id, id) DO UPDATE SET started_us = CASE WHEN excluded.started_us < run.started_us \
+     THEN excluded.started_us ELSE run.started_us END",
+);
 const LOCK: &str = "UPDATE run SET received_us = received_us WHERE project_id = $1 AND id = $2";
 const ALL: &str = "SELECT id, name, source, testbed, release, commit_id, branch, pull_request, on_main, workload, \
      harness, fingerprint, started_us, received_us, excluded_reason FROM run WHERE project_id = $1 ORDER BY id LIMIT $2";
@@ -94,32 +98,47 @@ const EXCLUDE: &str =
 /// Ten years of fifty runs a day; beyond it the oldest are not judged.
 const RUN_LIMIT: i64 = 200_000;
 
-pub(super) async fn insert(tx: &mut Tx, project: &ProjectId, run: &Run) -> Result<(), StoreError> {
-    let fingerprint = serde_json::to_string(&run.fingerprint)
-        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let source = word(&run.source);
-    tx.execute(
-        INSERT,
-        args![
-            project,
-            &run.id(),
-            &run.name,
-            &source,
-            &run.testbed,
-            &run.release,
-            &run.commit,
-            &run.branch,
-            &run.pull_request,
-            i64::from(run.on_main),
-            &run.workload,
-            &run.harness,
-            &fingerprint,
-            run.started_us,
-            run.received_us,
-        ],
-    )
-    .await?;
-    Ok(())
+/// Stores the runs of uploads, in the order of their ids: two that store the same ones don't wait for each other.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    project: &ProjectId,
+    runs: &[&Run],
+) -> Result<(), StoreError> {
+    let mut told: BTreeMap<Id, (&Run, i64)> = BTreeMap::new();
+    for run in runs {
+        let (_, started_us) = told.entry(run.id()).or_insert((run, run.started_us));
+        *started_us = run.started_us.min(*started_us);
+    }
+    let mut words = Vec::with_capacity(told.len());
+    for (run, _) in told.values() {
+        let fingerprint = serde_json::to_string(&run.fingerprint)
+            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        words.push((word(&run.source), fingerprint));
+    }
+    let rows: Vec<Vec<Arg<'_>>> = told
+        .iter()
+        .zip(&words)
+        .map(|((id, (run, started_us)), (source, fingerprint))| {
+            args![
+                id,
+                &run.name,
+                source,
+                &run.testbed,
+                &run.release,
+                &run.commit,
+                &run.branch,
+                &run.pull_request,
+                i64::from(run.on_main),
+                &run.workload,
+                &run.harness,
+                fingerprint,
+                *started_us,
+                run.received_us,
+            ]
+            .to_vec()
+        })
+        .collect();
+    INSERT.execute(tx, project, &rows).await
 }
 
 /// Holds a run until the transaction ends: no upload of it is committed meanwhile.

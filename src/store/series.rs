@@ -115,12 +115,13 @@ const IDS: &str =
 /// More series than this no project has: the configured limit stays far below.
 const LIST_LIMIT: i64 = 100_000;
 
+/// Stores a series; whether it was not there.
 pub(super) async fn insert(
     tx: &mut Tx,
     project: &ProjectId,
     series: &Series,
     now_us: i64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let labels =
         serde_json::to_string(&series.labels).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     let (source, basis, direction) = (
@@ -128,25 +129,27 @@ pub(super) async fn insert(
         word(&series.basis),
         word(&series.direction),
     );
-    tx.execute(
-        INSERT,
-        args![
-            project,
-            series.id().id(),
-            &series.flow_name,
-            &series.metric,
-            &series.unit,
-            &series.dimension,
-            &source,
-            &series.testbed,
-            &basis,
-            &labels,
-            &direction,
-            now_us,
-        ],
-    )
-    .await?;
-    Ok(())
+    let id = series.id();
+    let inserted = tx
+        .execute(
+            INSERT,
+            args![
+                project,
+                id.id(),
+                &series.flow_name,
+                &series.metric,
+                &series.unit,
+                &series.dimension,
+                &source,
+                &series.testbed,
+                &basis,
+                &labels,
+                &direction,
+                now_us,
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
 }
 
 fn decode(row: SeriesRow) -> Result<(SeriesId, Series), StoreError> {

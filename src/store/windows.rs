@@ -16,8 +16,8 @@ use body::median;
 pub(super) use every::{page, unfolded};
 pub(super) use old::{drop_days, drop_hours, drop_of_run};
 pub(super) use rows::{
-    BODIES_AT, drop_run, drop_windows, load, mark, mark_all, rebuild_release, rebuild_releases_of,
-    save, save_new,
+    BODIES_AT, Encoded, INSERT_NEW, drop_run, drop_windows, load, mark, mark_all, rebuild_release,
+    rebuild_releases_of, save, save_new,
 };
 
 /// The stretch that a window covers.

@@ -164,6 +164,8 @@ async fn outcome(app: &App, caller: &auth::Administrator, deletion: &Deletion) -
         let now = app.store.deletion(caller.project(), &deletion.id).await?;
         // None when the whole project was deleted meanwhile.
         if now.is_none_or(|now| now.done_us.is_some()) {
+            // Other instances still know it stored, and say no more of it; then the fold brings back what comes again.
+            app.known.forget(caller.project());
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         tokio::time::sleep(LOOK).await;

@@ -30,12 +30,8 @@ pub(in crate::store) async fn welcome(
     heard: &[(Arc<Origin>, i64)],
     now_us: i64,
 ) -> Result<bool, StoreError> {
-    let mut missing = 0;
-    let hidden: Option<(i64,)> = tx.row(ANY_HIDDEN, args![project]).await?;
-    if hidden.is_some() {
-        let series: BTreeSet<SeriesId> = heard.iter().map(|(origin, _)| origin.series).collect();
-        missing += show_again(tx, project, &series.into_iter().collect::<Vec<_>>()).await?;
-    }
+    let series = heard.iter().map(|(origin, _)| origin.series);
+    let mut missing = show_again(tx, project, series.collect()).await?;
     // An upload registers its release itself, in its own commit.
     let mut seen: BTreeMap<&str, i64> = BTreeMap::new();
     for (origin, time_us) in heard {
@@ -53,11 +49,17 @@ pub(in crate::store) async fn welcome(
     Ok(missing > 0)
 }
 
-async fn show_again(
+/// Shows series again where they are hidden; how many were.
+pub(in crate::store) async fn show_again(
     tx: &mut Tx,
     project: &ProjectId,
-    series: &[SeriesId],
+    series: BTreeSet<SeriesId>,
 ) -> Result<u64, StoreError> {
+    let hidden: Option<(i64,)> = tx.row(ANY_HIDDEN, args![project]).await?;
+    if hidden.is_none() {
+        return Ok(0);
+    }
+    let series: Vec<SeriesId> = series.into_iter().collect();
     let mut shown = 0;
     for chunk in series.chunks(SHOWN_AT_ONCE) {
         // A shorter chunk names its last series several times.

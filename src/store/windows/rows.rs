@@ -1,8 +1,9 @@
 //! Windows as rows: statements, decoding, and what the fold's transaction writes.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::super::db::{Tx, args};
+use super::super::db::{Arg, InsertMany, Tx, args};
 use super::super::{Id, ProjectId, SeriesId, StoreError, record_versions};
 use super::{Span, Window, WindowBody, WindowKey, told};
 
@@ -40,9 +41,11 @@ const UPSERT: &str = "INSERT INTO series_window (project_id, series_id, kind, st
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
      ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO UPDATE SET told = excluded.told, \
      body = excluded.body";
-const INSERT_NEW: &str = "INSERT INTO series_window (project_id, series_id, kind, start_us, release, run_id, told, body) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-     ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO NOTHING";
+pub(in crate::store) static INSERT_NEW: InsertMany = InsertMany::new(
+    "INSERT INTO series_window (project_id, series_id, kind, start_us, release, run_id, told, body) VALUES",
+    7,
+    "ON CONFLICT (project_id, series_id, kind, start_us, release, run_id) DO NOTHING RETURNING series_id, run_id",
+);
 pub(super) const DROP_ONE: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 \
      AND release = $5 AND run_id = $6";
 const RUN_WINDOWS_OF_RELEASE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
@@ -145,48 +148,71 @@ pub(in crate::store) async fn load(
     row.map(|row| whole(key.series, kind, row)).transpose()
 }
 
+/// A window as it is stored.
+pub(in crate::store) struct Encoded {
+    key: WindowKey,
+    told: String,
+    body: Vec<u8>,
+}
+
+impl Encoded {
+    /// A settled window's.
+    pub(in crate::store) fn of(window: Window) -> Result<Encoded, StoreError> {
+        let body = match &window.body {
+            Some(body) => body.encode()?,
+            None => WindowBody::default().encode()?,
+        };
+        Ok(Encoded {
+            told: told::write(&window),
+            key: window.key,
+            body,
+        })
+    }
+}
+
 /// Writes a settled window.
 pub(in crate::store) async fn save(
     tx: &mut Tx,
     project: &ProjectId,
-    window: &Window,
+    window: Window,
 ) -> Result<(), StoreError> {
-    write(tx, UPSERT, project, window).await?;
+    let Encoded { key, told, body } = Encoded::of(window)?;
+    let (kind, start_us, run) = columns(&key.span);
+    let series = key.series.id();
+    let values = args![
+        project,
+        series,
+        kind,
+        start_us,
+        &key.release,
+        &run,
+        &told,
+        &body
+    ];
+    tx.execute(UPSERT, values).await?;
     Ok(())
 }
 
-/// Writes a settled window unless there is one already; whether it did.
+/// Writes windows of runs unless they are there already; the series and runs of those that it wrote.
 pub(in crate::store) async fn save_new(
     tx: &mut Tx,
     project: &ProjectId,
-    window: &Window,
-) -> Result<bool, StoreError> {
-    Ok(write(tx, INSERT_NEW, project, window).await? == 1)
-}
-
-async fn write(
-    tx: &mut Tx,
-    statement: &'static str,
-    project: &ProjectId,
-    window: &Window,
-) -> Result<u64, StoreError> {
-    let (kind, start_us, run) = columns(&window.key.span);
-    let body = match &window.body {
-        Some(body) => body.encode()?,
-        None => WindowBody::default().encode()?,
-    };
-    let told = told::write(window);
-    let values = args![
-        project,
-        window.key.series.id(),
-        kind,
-        start_us,
-        &window.key.release,
-        &run,
-        &told,
-        &body,
-    ];
-    tx.execute(statement, values).await
+    windows: &[Encoded],
+) -> Result<BTreeSet<(SeriesId, Id)>, StoreError> {
+    let places: Vec<(i64, i64, Id)> = windows.iter().map(|one| columns(&one.key.span)).collect();
+    let rows: Vec<Vec<Arg<'_>>> = windows
+        .iter()
+        .zip(&places)
+        .map(|(Encoded { key, told, body }, (kind, start_us, run))| {
+            let (series, release) = (key.series.id(), &key.release);
+            args![series, *kind, *start_us, release, run, told, body].to_vec()
+        })
+        .collect();
+    let written: Vec<(Vec<u8>, Vec<u8>)> = INSERT_NEW.returning(tx, project, &rows).await?;
+    written
+        .iter()
+        .map(|(series, run)| Ok((SeriesId(Id::from_row(series)?), Id::from_row(run)?)))
+        .collect()
 }
 
 /// Notes that a series has new data to judge.
@@ -274,7 +300,7 @@ pub(in crate::store) async fn rebuild_release(
         .await?;
     } else {
         whole.settle();
-        save(tx, project, &whole).await?;
+        save(tx, project, whole).await?;
     }
     Ok(read)
 }
