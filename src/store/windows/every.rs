@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::db::{Tx, args};
 use super::super::{Id, ProjectId, SeriesId, StoreError};
-use super::read::add_unfolded;
+use super::read::with_unfolded;
 use super::rows::{columns, whole};
 use super::{Window, WindowKey};
 
@@ -45,7 +45,9 @@ pub(in crate::store) async fn unfolded(
     project: &ProjectId,
     series: SeriesId,
 ) -> Result<BTreeMap<WindowKey, Window>, StoreError> {
-    let mut windows = BTreeMap::new();
-    add_unfolded(tx, project, series, &mut windows, true, |_| true).await?;
-    Ok(windows)
+    let windows = with_unfolded(tx, project, series, Vec::new(), true, |_| true).await?;
+    Ok(windows
+        .into_iter()
+        .map(|window| (window.key.clone(), window))
+        .collect())
 }

@@ -30,33 +30,23 @@ impl Store {
         // One snapshot for windows and tail: a fold that commits in between must neither hide nor double anything.
         let mut tx = self.db.snapshot().await?;
         let wanted = args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT];
-        let mut windows: BTreeMap<WindowKey, Window> = BTreeMap::new();
-        let mut add = |window: Window| windows.insert(window.key.clone(), window);
-        if with_bodies {
-            for row in tx.rows::<Whole>(BODIES, wanted).await? {
-                add(whole(series, kind, row)?);
-            }
+        let folded = if with_bodies {
+            let rows: Vec<Whole> = tx.rows(BODIES, wanted).await?;
+            let windows = rows.into_iter().map(|row| whole(series, kind, row));
+            windows.collect::<Result<_, _>>()?
         } else {
-            for window in heads(&mut tx, project, series, kind, (from_us, to_us)).await? {
-                add(window);
-            }
-        }
+            heads(&mut tx, project, series, kind, (from_us, to_us)).await?
+        };
         // A run is of the laboratory, where nobody views pages.
         let has_page_views = !matches!(like, Span::Run(_));
-        add_unfolded(
-            &mut tx,
-            project,
-            series,
-            &mut windows,
-            has_page_views,
-            |key| {
-                let (its_kind, start_us, _) = columns(&key.span);
-                its_kind == kind && (from_us..to_us).contains(&start_us)
-            },
-        )
-        .await?;
+        let wanted = |key: &WindowKey| {
+            let (its_kind, start_us, _) = columns(&key.span);
+            its_kind == kind && (from_us..to_us).contains(&start_us)
+        };
+        let windows =
+            with_unfolded(&mut tx, project, series, folded, has_page_views, wanted).await?;
         tx.commit().await?;
-        Ok(windows.into_values().collect())
+        Ok(windows)
     }
 
     /// A series' days or hours that begin at these moments, with their histograms and what is not folded yet.
@@ -72,7 +62,7 @@ impl Store {
         }
         let (kind, ..) = columns(&like);
         let mut tx = self.db.snapshot().await?;
-        let mut windows = BTreeMap::new();
+        let mut folded = Vec::new();
         for chunk in starts.chunks(STARTS_A_QUERY) {
             let mut values = args![project, series.id(), kind].to_vec();
             // A shorter chunk asks for its last moment several times.
@@ -82,29 +72,29 @@ impl Store {
             values.extend(padded.take(STARTS_A_QUERY).map(|start| Arg::from(*start)));
             let rows: Vec<Whole> = tx.rows(BODIES_AT.as_str(), &values).await?;
             for row in rows {
-                let window = whole(series, kind, row)?;
-                windows.insert(window.key.clone(), window);
+                folded.push(whole(series, kind, row)?);
             }
         }
         let wanted: BTreeSet<i64> = starts.iter().copied().collect();
-        add_unfolded(&mut tx, project, series, &mut windows, true, |key| {
+        let is_wanted = |key: &WindowKey| {
             let (its_kind, start_us, _) = columns(&key.span);
             its_kind == kind && wanted.contains(&start_us)
-        })
-        .await?;
+        };
+        let windows = with_unfolded(&mut tx, project, series, folded, true, is_wanted).await?;
         tx.commit().await?;
-        Ok(windows.into_values().collect())
+        Ok(windows)
     }
 }
 
-pub(super) async fn add_unfolded(
+/// Folded windows of one kind with what is not folded yet, in the order of their keys.
+pub(super) async fn with_unfolded(
     tx: &mut Tx,
     project: &ProjectId,
     series: SeriesId,
-    windows: &mut BTreeMap<WindowKey, Window>,
+    mut folded: Vec<Window>,
     has_page_views: bool,
     wanted: impl Fn(&WindowKey) -> bool,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Window>, StoreError> {
     let mut open = if has_page_views {
         page_views::open_of(tx, project, series).await?
     } else {
@@ -132,6 +122,15 @@ pub(super) async fn add_unfolded(
             touched.entry(key).or_default().push(delta);
         }
     }
+    folded.sort_by(|a, b| a.key.cmp(&b.key));
+    folded.dedup_by(|a, b| a.key == b.key);
+    if touched.is_empty() {
+        return Ok(folded);
+    }
+    let mut windows: BTreeMap<WindowKey, Window> = folded
+        .into_iter()
+        .map(|window| (window.key.clone(), window))
+        .collect();
     for (key, deltas) in touched {
         let mut window = match windows.remove(&key) {
             Some(window) if window.body.is_some() => window,
@@ -156,5 +155,5 @@ pub(super) async fn add_unfolded(
         window.settle();
         windows.insert(key, window);
     }
-    Ok(())
+    Ok(windows.into_values().collect())
 }
