@@ -77,7 +77,8 @@ impl Histogram {
     /// A histogram of all values at once, for thousands of values: their bucket indexes are counted in a table over the
     /// range that they span, or sorted where they lie too far apart for that.
     pub fn from_values(values: impl IntoIterator<Item = u64>) -> Result<Self, HistogramError> {
-        let mut indexes = Vec::new();
+        let values = values.into_iter();
+        let mut indexes = Vec::with_capacity(values.size_hint().0);
         for value in values {
             if value > MAX_VALUE {
                 return Err(HistogramError::ValueOutOfRange(value));

@@ -201,7 +201,8 @@ async fn store(
 ) -> Result<Json<UploadAnswer>> {
     let config = app.known.config(&app.store, &caller.project).await?;
     let key = key_of(headers)?;
-    let context = context_hash(query, bytes);
+    let content_sha256: [u8; 32] = Sha256::digest(bytes).into();
+    let context = context_hash(query, &content_sha256);
     let sender = sender_of(query, &config.project.main_branch, &context)?;
     let report = if bytes.len() > LARGE {
         tokio::task::block_in_place(|| collectors::parse(bytes, &options))
@@ -228,7 +229,7 @@ async fn store(
         entry: Some(Entry {
             batch: Id::parse(&answer.batch).unwrap_or_default(),
             key: key.unwrap_or_else(|| sender.content.clone()),
-            content_sha256: Sha256::digest(bytes).into(),
+            content_sha256,
             format: answer.format.clone(),
             series_count: answer.series,
             sample_count: answer.samples,
@@ -278,12 +279,12 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
     Ok(Some(key.to_owned()))
 }
 
-/// A hash of the whole context as given and the bytes: the same words and bytes are the same upload.
-fn context_hash(query: &UploadQuery, bytes: &[u8]) -> [u8; 32] {
+/// A hash of the whole context as given and of the content: the same words and bytes are the same upload.
+fn context_hash(query: &UploadQuery, content_sha256: &[u8; 32]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(query).unwrap_or_default());
     hash.update([0]);
-    hash.update(bytes);
+    hash.update(content_sha256);
     hash.finalize().into()
 }
 

@@ -5,6 +5,9 @@ const EXACT_POWERS: [f64; 16] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
+/// After so many numbers room is made for all of a list.
+const SIZED_AT: usize = 64;
+
 /// The numbers of the list that `text` begins with, and its length in bytes. `None` where anything else is there, is in
 /// it, or where it holds more than `most`.
 ///
@@ -21,31 +24,34 @@ pub(super) fn numbers(text: &str, most: usize) -> Option<(Vec<f64>, usize)> {
         return Some((numbers, at + 1));
     }
     loop {
-        let start = at;
-        let (mut mantissa, mut digits, mut decimals) = (0u64, 0, 0);
-        let (mut point, mut plain) = (false, true);
-        while let Some(&byte) = bytes.get(at).filter(|&&b| !ends(b)) {
-            let digit = byte.wrapping_sub(b'0');
-            if digit < 10 {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-                digits += 1;
-                decimals += usize::from(point);
-            } else {
-                plain &= byte == b'.' && !point;
-                point = true;
-            }
-            at += 1;
-        }
-        let whole = digits - decimals;
-        let leading_zero = whole > 1 && bytes[start] == b'0';
-        plain &= !leading_zero && whole > 0 && (!point || decimals > 0);
         if numbers.len() == most {
             return None;
         }
-        numbers.push(match digits {
-            1..=15 if plain => mantissa as f64 / EXACT_POWERS[decimals],
-            _ => any_number(&text[start..at])?,
-        });
+        if numbers.len() == SIZED_AT {
+            // As long as the ones so far, the rest are so many.
+            let rest = text[at..].find(']').unwrap_or_default() * SIZED_AT / at;
+            numbers.reserve(rest.min(most) + SIZED_AT);
+        }
+        let start = at;
+        let whole = digits(bytes, &mut at, 0);
+        let mut mantissa = whole;
+        let whole_digits = at - start;
+        let mut decimals = 0;
+        let mut plain = whole_digits > 0 && (whole_digits == 1 || bytes[start] != b'0');
+        if bytes.get(at) == Some(&b'.') {
+            at += 1;
+            let fraction = at;
+            mantissa = digits(bytes, &mut at, whole);
+            decimals = at - fraction;
+            plain &= decimals > 0;
+        }
+        plain &= whole_digits + decimals < EXACT_POWERS.len() && ends(*bytes.get(at)?);
+        if plain {
+            numbers.push(mantissa as f64 / EXACT_POWERS[decimals]);
+        } else {
+            at = start + bytes[start..].iter().take_while(|b| !ends(**b)).count();
+            numbers.push(any_number(&text[start..at])?);
+        }
         at += spaces(&bytes[at..]);
         match bytes.get(at)? {
             b',' => at += 1 + spaces(&bytes[at + 1..]),
@@ -53,6 +59,18 @@ pub(super) fn numbers(text: &str, most: usize) -> Option<(Vec<f64>, usize)> {
             _ => return None,
         }
     }
+}
+
+/// Goes on with a number by the digits that stand here. What overflows has more digits than are used.
+fn digits(bytes: &[u8], at: &mut usize, before: u64) -> u64 {
+    let mut number = before;
+    while let Some(digit) = bytes.get(*at).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+    {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        *at += 1;
+    }
+    number
 }
 
 fn ends(byte: u8) -> bool {
