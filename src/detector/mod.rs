@@ -33,6 +33,11 @@ const PROLONG: Duration = Duration::from_secs(8);
 /// every new point would cost more than the shared shift is worth.
 const TOGETHER: usize = 60;
 
+/// After a round the detector rests for so many times as long as it took, at most for this long: what comes in by the
+/// hundred is judged together, and judging takes a tenth of a core at most.
+const REST: u32 = 9;
+const LONGEST_REST: Duration = Duration::from_millis(1_500);
+
 /// Judges until `stop` turns true. `judged` is called after a round that changed something.
 pub async fn run(
     store: Store,
@@ -49,6 +54,7 @@ pub async fn run(
             () = tokio::time::sleep(PERIOD) => {}
             _ = stop.changed() => return,
         }
+        let began = tokio::time::Instant::now();
         let oversee = overseen.is_none_or(|at| at.elapsed() > OVERSEE);
         match round(&store, &owner, &public_url, oversee).await {
             Ok(true) => judged(),
@@ -57,6 +63,10 @@ pub async fn run(
         }
         if oversee {
             overseen = Some(tokio::time::Instant::now());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LONGEST_REST.min(began.elapsed() * REST)) => {}
+            _ = stop.changed() => return,
         }
     }
 }
