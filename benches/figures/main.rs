@@ -78,6 +78,15 @@ fn main() -> std::io::Result<()> {
         .filter(|argument| !argument.starts_with("--"))
         .collect();
     let is_named = |name: &str| named.iter().any(|named| *named == name);
+    let known = ["detection", "peers", "sqlite", "postgresql"];
+    let known = known.into_iter().chain(GROUPS.map(|(name, _)| name));
+    let known: Vec<&str> = known.collect();
+    if let Some(unknown) = named.iter().find(|name| !known.contains(&name.as_str())) {
+        let known = known.join(", ");
+        return Err(std::io::Error::other(format!(
+            "nothing is called {unknown:?}; there are {known}"
+        )));
+    }
     let all_engines = !is_named("sqlite") && !is_named("postgresql");
     let any_group =
         GROUPS.iter().any(|(name, _)| is_named(name)) || is_named("detection") || is_named("peers");
