@@ -73,8 +73,8 @@ impl Writer {
     /// Makes a submission durable; answers only when it is on disk.
     ///
     /// # Errors
-    /// [`WriteError::Busy`] when the queue is full or the database has not answered for long, [`WriteError::Unsettled`] when the database did not answer,
-    /// [`WriteError::Refused`] otherwise.
+    /// [`WriteError::Busy`] when the queue is full or the database has been silent for long, [`WriteError::Unsettled`] when
+    /// it did not answer, [`WriteError::Refused`] otherwise.
     pub async fn submit(&self, submission: Box<Submission>) -> Answer {
         let (answer, answered) = oneshot::channel();
         self.queue

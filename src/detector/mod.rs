@@ -34,7 +34,7 @@ const PROLONG: Duration = Duration::from_secs(8);
 const TOGETHER: usize = 60;
 
 /// After a round the detector rests for so many times as long as it took, at most for this long: what comes in by the
-/// hundred is judged together, and judging takes a tenth of a core at most.
+/// hundred is judged together, and short rounds take a tenth of a core.
 const REST: u32 = 9;
 const LONGEST_REST: Duration = Duration::from_millis(1_500);
 
