@@ -98,7 +98,7 @@ const EXCLUDE: &str =
 /// Ten years of fifty runs a day; beyond it the oldest are not judged.
 const RUN_LIMIT: i64 = 200_000;
 
-/// Stores the runs of uploads, in the order of their ids: two that store the same ones don't wait for each other.
+/// Stores the runs of uploads, in the order of their ids: two that store the same ones don't wait in a circle.
 pub(super) async fn insert(
     tx: &mut Tx,
     project: &ProjectId,
