@@ -1,5 +1,7 @@
 //! Findings: what the detector saw, with evidence, a life and a trail.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::db::{Tx, args};
@@ -268,7 +270,8 @@ impl Store {
         for change in changes {
             write(&mut tx, project, change, now_us).await?;
         }
-        for (series, watermark) in watermarks {
+        // In the fold's order, so that neither waits for the other.
+        for (series, watermark) in &BTreeMap::from_iter(watermarks.iter().copied()) {
             tx.execute(WATERMARK, args![project, series.id(), *watermark])
                 .await?;
         }

@@ -331,12 +331,18 @@ async fn append(
     project: &ProjectId,
     submissions: &[&Submission],
 ) -> Result<(), StoreError> {
-    let mut known = BTreeSet::new();
+    // Rows that others may write, too, go in by their keys, so that two instances don't wait for each other.
+    let mut new_series = BTreeMap::new();
     for submission in submissions {
         for series in &submission.new_series {
-            if !super::series::insert(tx, project, series, submission.received_us).await? {
-                known.insert(series.id());
-            }
+            let first = (series, submission.received_us);
+            new_series.entry(series.id()).or_insert(first);
+        }
+    }
+    let mut known = BTreeSet::new();
+    for (id, (series, received_us)) in new_series {
+        if !super::series::insert(tx, project, series, received_us).await? {
+            known.insert(id);
         }
     }
     // While something is still to be taken out its old windows would be seen again; then the fold does it later.
@@ -344,15 +350,18 @@ async fn append(
         deletions::show_again(tx, project, known).await?;
     }
     // Releases before runs, as whoever deletes them does: each waits for the other at the same place.
-    let mut releases: BTreeMap<&str, &Release> = BTreeMap::new();
-    for submission in submissions {
-        let Some(release) = &submission.release else {
-            continue;
-        };
-        let before = releases.get(release.name.as_str());
-        if !before.is_some_and(|before| before.says_all_of(release)) {
-            super::releases::upsert(tx, project, release, submission.received_us).await?;
-            releases.insert(&release.name, release);
+    let mut releases: Vec<(&Release, i64)> = submissions
+        .iter()
+        .filter_map(|one| Some((one.release.as_ref()?, one.received_us)))
+        .collect();
+    // What was told first of one stays first.
+    releases.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    let mut before: Option<&Release> = None;
+    for (release, received_us) in releases {
+        let is_told = |before: &Release| before.name == release.name && before.says_all_of(release);
+        if !before.is_some_and(is_told) {
+            super::releases::upsert(tx, project, release, received_us).await?;
+            before = Some(release);
         }
     }
     let runs: Vec<&Run> = submissions
@@ -361,13 +370,16 @@ async fn append(
         .collect();
     super::runs::insert(tx, project, &runs).await?;
     insert_batches(tx, project, submissions).await?;
+    let mut dropped: BTreeMap<(i64, &str), i64> = BTreeMap::new();
     for submission in submissions {
         let day_us = submission.received_us.div_euclid(DAY_US) * DAY_US;
         for (reason, count) in &submission.dropped {
-            let count = *count as i64;
-            tx.execute(COUNT_DROPPED, args![project, day_us, *reason, count])
-                .await?;
+            *dropped.entry((day_us, *reason)).or_default() += *count as i64;
         }
+    }
+    for ((day_us, reason), count) in dropped {
+        tx.execute(COUNT_DROPPED, args![project, day_us, reason, count])
+            .await?;
     }
     let deltas: Vec<&Delta> = submissions.iter().flat_map(|one| &one.deltas).collect();
     if !deltas.is_empty() {
