@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+mod connections;
 mod many;
-mod sqlite;
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteError, SqliteJournalMode, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Connection, FromRow, PgConnection, PgPool, Postgres, Sqlite, Transaction};
+use sqlx::{FromRow, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use super::StoreError;
-use sqlite::Connections;
+pub(super) use connections::Connections;
+use connections::Transaction;
 
 pub(super) use many::InsertMany;
 
@@ -36,8 +36,6 @@ const POSTGRES_CONNECTIONS: u32 = 10;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement waits for SQLite's one writer.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-/// A connection to PostgreSQL that rested longer than this is asked whether it still lives before it is used.
-const RESTED: Duration = Duration::from_secs(1);
 
 /// How long a statement may take on PostgreSQL. All of ours take a bounded amount of work; what has no answer by now has
 /// lost its server.
@@ -49,9 +47,11 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// What PostgreSQL answers, unless it falls silent.
-async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+async fn in_time<T>(
+    answer: impl Future<Output = Result<T, impl Into<StoreError>>>,
+) -> Result<T, StoreError> {
     match tokio::time::timeout(STATEMENT_TIMEOUT, answer).await {
-        Ok(answer) => Ok(answer?),
+        Ok(answer) => answer.map_err(Into::into),
         Err(_) => Err(StoreError::Silent),
     }
 }
@@ -62,12 +62,12 @@ pub(super) enum Db {
     /// One writer, readers beside it (WAL).
     Sqlite {
         /// The single connection that writes.
-        write: Connections,
+        write: Connections<SqliteConnection>,
         /// Connections that only read.
-        read: Connections,
+        read: Connections<SqliteConnection>,
     },
     /// A PostgreSQL server, 15 or newer.
-    Postgres(PgPool),
+    Postgres(Connections<PgConnection>),
 }
 
 /// A value bound to a placeholder, with its type even when it is null (PostgreSQL wants to know).
@@ -146,42 +146,42 @@ macro_rules! bind {
     }};
 }
 
+/// Asks a connection and hears what it answers.
+macro_rules! asked {
+    ($connection:expr, $query:expr, $how:ident) => {{
+        let query = $query;
+        let answer = query.$how($connection.ask()?).await;
+        $connection.heard(answer)?
+    }};
+    ($connection:expr, $query:expr, $how:ident, in_time) => {{
+        let query = $query;
+        let answer = in_time(query.$how($connection.ask()?)).await;
+        $connection.heard(answer)?
+    }};
+}
+
 /// A transaction on either engine; dropped without `commit` it rolls back.
 pub(super) enum Tx {
     /// `BEGIN IMMEDIATE` on the one writer, or a snapshot on a reader.
-    Sqlite(sqlite::Transaction),
+    Sqlite(Transaction<SqliteConnection>),
     /// An ordinary transaction.
-    Postgres(Transaction<'static, Postgres>),
-}
-
-/// The connection that a transaction runs on.
-enum OneOf<'a> {
-    Sqlite(&'a mut SqliteConnection),
-    Postgres(&'a mut PgConnection),
+    Postgres(Transaction<PgConnection>),
 }
 
 impl Tx {
-    fn connection(&mut self) -> Result<OneOf<'_>, sqlx::Error> {
-        Ok(match self {
-            Tx::Sqlite(tx) => OneOf::Sqlite(tx.connection()?),
-            Tx::Postgres(tx) => OneOf::Postgres(tx),
-        })
-    }
-
     /// Runs a statement and says how many rows it touched.
     pub(super) async fn execute(
         &mut self,
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<u64, StoreError> {
-        Ok(match self.connection()? {
-            OneOf::Sqlite(connection) => bind!(sqlx::query::<Sqlite>(sql), args)
-                .execute(connection)
-                .await?
-                .rows_affected(),
-            OneOf::Postgres(connection) => {
+        Ok(match self {
+            Tx::Sqlite(tx) => {
+                asked!(tx, bind!(sqlx::query::<Sqlite>(sql), args), execute).rows_affected()
+            }
+            Tx::Postgres(tx) => {
                 let query = bind!(sqlx::query::<Postgres>(sql), args);
-                in_time(query.execute(connection)).await?.rows_affected()
+                asked!(tx, query, execute, in_time).rows_affected()
             }
         })
     }
@@ -192,15 +192,13 @@ impl Tx {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Vec<T>, StoreError> {
-        Ok(match self.connection()? {
-            OneOf::Sqlite(connection) => {
-                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
-                    .fetch_all(connection)
-                    .await?
+        Ok(match self {
+            Tx::Sqlite(tx) => {
+                asked!(tx, bind!(sqlx::query_as::<Sqlite, T>(sql), args), fetch_all)
             }
-            OneOf::Postgres(connection) => {
+            Tx::Postgres(tx) => {
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
-                in_time(query.fetch_all(connection)).await?
+                asked!(tx, query, fetch_all, in_time)
             }
         })
     }
@@ -211,15 +209,14 @@ impl Tx {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> Result<Option<T>, StoreError> {
-        Ok(match self.connection()? {
-            OneOf::Sqlite(connection) => {
-                bind!(sqlx::query_as::<Sqlite, T>(sql), args)
-                    .fetch_optional(connection)
-                    .await?
+        Ok(match self {
+            Tx::Sqlite(tx) => {
+                let query = bind!(sqlx::query_as::<Sqlite, T>(sql), args);
+                asked!(tx, query, fetch_optional)
             }
-            OneOf::Postgres(connection) => {
+            Tx::Postgres(tx) => {
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
-                in_time(query.fetch_optional(connection)).await?
+                asked!(tx, query, fetch_optional, in_time)
             }
         })
     }
@@ -227,10 +224,9 @@ impl Tx {
     /// Makes everything durable.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::Postgres(tx) => in_time(tx.commit()).await?,
+            Tx::Sqlite(tx) => tx.commit().await,
+            Tx::Postgres(tx) => in_time(tx.commit()).await,
         }
-        Ok(())
     }
 }
 
@@ -249,22 +245,8 @@ impl Db {
             .application_name("longwatch")
             // The server's own default loses nothing, and poolers refuse what they do not know.
             .extra_float_digits(None);
-        let pool = PgPoolOptions::new()
-            .max_connections(POSTGRES_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // To ask each time is a second round trip for every statement.
-            .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
-                Box::pin(async move {
-                    if metadata.idle_for > RESTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await?;
-        Ok(Db::Postgres(pool))
+        let connections = Connections::open(options, POSTGRES_CONNECTIONS, ACQUIRE_TIMEOUT).await?;
+        Ok(Db::Postgres(connections))
     }
 
     /// Brings the schema up to date. PostgreSQL serialises concurrent starts by an advisory lock; on SQLite the
@@ -273,9 +255,14 @@ impl Db {
         match self {
             Db::Sqlite { write, .. } => {
                 let mut taken = write.take().await?;
-                migrator(SQLITE_MIGRATIONS).run(taken.get()?).await?;
+                let migrated = migrator(SQLITE_MIGRATIONS).run(taken.ask()?).await;
+                taken.heard(migrated)?;
             }
-            Db::Postgres(pool) => migrator(POSTGRES_MIGRATIONS).run(pool).await?,
+            Db::Postgres(connections) => {
+                let mut taken = connections.take().await?;
+                let migrated = migrator(POSTGRES_MIGRATIONS).run(taken.ask()?).await;
+                taken.heard(migrated)?;
+            }
         }
         Ok(())
     }
@@ -284,7 +271,7 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Db::Sqlite { write, .. } => Tx::Sqlite(write.begin("BEGIN IMMEDIATE").await?),
-            Db::Postgres(pool) => Tx::Postgres(in_time(pool.begin_with(BEGIN)).await?),
+            Db::Postgres(connections) => Tx::Postgres(in_time(connections.begin(BEGIN)).await?),
         })
     }
 
@@ -293,9 +280,10 @@ impl Db {
         Ok(match self {
             // A deferred transaction on WAL keeps the state that its first read saw.
             Db::Sqlite { read, .. } => Tx::Sqlite(read.begin("BEGIN").await?),
-            Db::Postgres(pool) => Tx::Postgres(
-                in_time(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")).await?,
-            ),
+            Db::Postgres(connections) => {
+                let begun = connections.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Tx::Postgres(in_time(begun).await?)
+            }
         })
     }
 
@@ -309,12 +297,12 @@ impl Db {
             Db::Sqlite { write, .. } => {
                 let mut taken = write.take().await?;
                 let query = bind!(sqlx::query::<Sqlite>(sql), args);
-                let done = query.execute(taken.get()?).await;
-                taken.outcome(done)?.rows_affected()
+                asked!(taken, query, execute).rows_affected()
             }
-            Db::Postgres(pool) => {
+            Db::Postgres(connections) => {
+                let mut taken = connections.take().await?;
                 let query = bind!(sqlx::query::<Postgres>(sql), args);
-                in_time(query.execute(pool)).await?.rows_affected()
+                asked!(taken, query, execute, in_time).rows_affected()
             }
         })
     }
@@ -329,12 +317,12 @@ impl Db {
             Db::Sqlite { read, .. } => {
                 let mut taken = read.take().await?;
                 let query = bind!(sqlx::query_as::<Sqlite, T>(sql), args);
-                let rows = query.fetch_all(taken.get()?).await;
-                taken.outcome(rows)?
+                asked!(taken, query, fetch_all)
             }
-            Db::Postgres(pool) => {
+            Db::Postgres(connections) => {
+                let mut taken = connections.take().await?;
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
-                in_time(query.fetch_all(pool)).await?
+                asked!(taken, query, fetch_all, in_time)
             }
         })
     }
@@ -349,12 +337,12 @@ impl Db {
             Db::Sqlite { read, .. } => {
                 let mut taken = read.take().await?;
                 let query = bind!(sqlx::query_as::<Sqlite, T>(sql), args);
-                let rows = query.fetch_optional(taken.get()?).await;
-                taken.outcome(rows)?
+                asked!(taken, query, fetch_optional)
             }
-            Db::Postgres(pool) => {
+            Db::Postgres(connections) => {
+                let mut taken = connections.take().await?;
                 let query = bind!(sqlx::query_as::<Postgres, T>(sql), args);
-                in_time(query.fetch_optional(pool)).await?
+                asked!(taken, query, fetch_optional, in_time)
             }
         })
     }
@@ -366,7 +354,7 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres(connections) => connections.close().await,
         }
     }
 }

@@ -2,9 +2,9 @@
 //! is found out at start: unless it keeps its clients' prepared statements apart, a statement gets another's rows, and
 //! nobody hears of an error.
 
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, Row};
 
-use super::db::{self, Db};
+use super::db::{self, Connections, Db};
 use super::{Store, StoreError, page_views};
 
 const SERVER_PROCESS: &str = "SELECT pg_backend_pid()";
@@ -24,8 +24,8 @@ impl Store {
             return Store::open(url).await;
         }
         let db = Db::open(url).await?;
-        if let Db::Postgres(pool) = &db
-            && mixes_up_statements(pool).await?
+        if let Db::Postgres(connections) = &db
+            && mixes_up_statements(connections).await?
         {
             return Err(StoreError::MixedStatements);
         }
@@ -50,20 +50,22 @@ impl Store {
 /// Errs where each transaction may get another of the server's connections.
 pub(super) async fn refuse_transaction_pooling(db: &Db) -> Result<(), StoreError> {
     match db {
-        Db::Postgres(pool) if is_transaction_pooled(pool).await? => {
+        Db::Postgres(connections) if is_transaction_pooled(connections).await? => {
             Err(StoreError::TransactionPooler)
         }
         _ => Ok(()),
     }
 }
 
-/// A connection that idles keeps its process of the server, and shares it with nobody.
-async fn is_transaction_pooled(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    let mut idle = pool.acquire().await?;
-    let own = server_process(&mut idle).await?;
-    let mut beside = pool.begin().await?;
-    let is_shared = server_process(&mut beside).await? == own;
-    Ok(is_shared || server_process(&mut idle).await? != own)
+/// A connection that idles keeps its process of the server, and shares it with nobody. Neither of the two is used again.
+async fn is_transaction_pooled(
+    connections: &Connections<PgConnection>,
+) -> Result<bool, StoreError> {
+    let mut idle = connections.take().await?;
+    let own = server_process(idle.ask()?).await?;
+    let mut beside = connections.begin("BEGIN").await?;
+    let is_shared = server_process(beside.ask()?).await? == own;
+    Ok(is_shared || server_process(idle.ask()?).await? != own)
 }
 
 /// Asked without a prepared statement, which is what a pooler may mix up.
@@ -72,14 +74,14 @@ async fn server_process(connection: &mut PgConnection) -> Result<i32, sqlx::Erro
     row.try_get(0)
 }
 
-/// Two new connections call their first prepared statements by the same name.
-async fn mixes_up_statements(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    let mut idle = pool.acquire().await?;
-    if !answers(&mut idle, ONE, 1).await? {
+/// Two new connections call their first prepared statements by the same name. Neither of the two is used again.
+async fn mixes_up_statements(connections: &Connections<PgConnection>) -> Result<bool, StoreError> {
+    let mut idle = connections.take().await?;
+    if !answers(idle.ask()?, ONE, 1).await? {
         return Ok(true);
     }
-    let mut beside = pool.begin().await?;
-    Ok(!answers(&mut beside, TWO, 2).await? || !answers(&mut idle, ONE, 1).await?)
+    let mut beside = connections.begin("BEGIN").await?;
+    Ok(!answers(beside.ask()?, TWO, 2).await? || !answers(idle.ask()?, ONE, 1).await?)
 }
 
 /// Whether a prepared statement is known where it is asked, under this name, and as this statement.
