@@ -14,7 +14,7 @@ use crate::ground::{Database, PROJECT, Server, eventually};
 /// A golden folder stays small, so that each version can have one, bytes.
 const BYTES_MAX: usize = 100_000;
 /// Longer than a page view stays open, microseconds.
-pub(super) const LONG_US: i64 = 31 * 60 * 1_000_000;
+pub(super) const LONG_US: i64 = 60 * 60 * 1_000_000;
 
 const CONFIG: &str = r#"
 [project]
@@ -180,6 +180,7 @@ pub(super) async fn make(database: Database, version: i64, golden: &Path) {
             .unwrap()
     })
     .await;
+    post(&server, Method::POST, "samples", &run(2, 8, "mistake")).await;
     // Page views that have closed, then some that are open, then some of which only the journal knows.
     fold(&store, &lease, now_us() + LONG_US).await;
     for view in 10..20 {
@@ -190,6 +191,12 @@ pub(super) async fn make(database: Database, version: i64, golden: &Path) {
         beacon(&server, &key, view, 2).await;
     }
     post(&server, Method::POST, "samples", &run(2, 9, "checkout")).await;
+    // A series that was taken out, and lies there still: its windows, and what the journal has of it.
+    post(&server, Method::POST, "samples", &run(2, 9, "mistake")).await;
+    let series = server.get("series?flow=mistake").await;
+    let series = series["items"][0]["id"].as_str().unwrap();
+    let taken_out = server.api(Method::DELETE, &format!("series/{series}"));
+    assert!(taken_out.send().await.unwrap().status().is_success());
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("copy.db");
     longwatch::store::back_up(&url, &file, false).await.unwrap();

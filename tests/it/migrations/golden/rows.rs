@@ -14,6 +14,9 @@ use crate::ground::Database;
 /// What the migrator writes itself.
 const BOOKKEEPING: &str = "_sqlx_migrations";
 
+/// Tables that were left for what earlier versions wrote.
+const LEFT: [&str; 1] = ["pending"];
+
 /// All rows of a SQLite database.
 pub(super) async fn dump(database: &Database) -> String {
     let mut connection = sqlx::SqliteConnection::connect(&database.url)
@@ -26,7 +29,8 @@ pub(super) async fn dump(database: &Database) -> String {
     .await
     .unwrap();
     let mut text = String::new();
-    for (table,) in tables.iter().filter(|(table,)| table != BOOKKEEPING) {
+    let told = |table: &&str| *table != BOOKKEEPING && !LEFT.contains(table);
+    for table in tables.iter().map(|(table,)| table.as_str()).filter(told) {
         let all = format!("SELECT * FROM \"{table}\"");
         let rows = sqlx::query(sqlx::AssertSqlSafe(all))
             .fetch_all(&mut connection)
