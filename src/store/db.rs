@@ -411,6 +411,11 @@ const SQLITE_MIGRATIONS: Migrations = &[
         "the engine",
         include_str!("../../migrations/sqlite/0002_the_engine.sql"),
     ),
+    (
+        3,
+        "rows that stay together",
+        include_str!("../../migrations/sqlite/0003_rows_that_stay_together.sql"),
+    ),
 ];
 const POSTGRES_MIGRATIONS: Migrations = &[
     (
@@ -422,6 +427,11 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         2,
         "the engine",
         include_str!("../../migrations/postgres/0002_the_engine.sql"),
+    ),
+    (
+        3,
+        "rows that stay together",
+        include_str!("../../migrations/postgres/0003_rows_that_stay_together.sql"),
     ),
 ];
 
