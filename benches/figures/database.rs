@@ -98,6 +98,16 @@ impl Database {
         self.number(size) as f64
     }
 
+    /// What the table of windows and its indexes take, after a full vacuum where there is one.
+    pub(crate) fn windows_bytes(&self) -> f64 {
+        if self.is_file() {
+            let pages = "SELECT SUM(pgsize) FROM dbstat WHERE name IN \
+                 (SELECT name FROM sqlite_schema WHERE tbl_name = 'series_window')";
+            return self.number(pages) as f64;
+        }
+        self.number("SELECT pg_total_relation_size('series_window')") as f64
+    }
+
     /// Processor time so far of the database server's processes that work for the service, seconds; zero for a file,
     /// whose work is the service's own, and for a server on another machine.
     pub(crate) fn backends_cpu_s(&self) -> f64 {
