@@ -1,7 +1,5 @@
 //! How much a series adds to a database in a year: what the README says of it, on both engines.
 
-use std::time::Duration;
-
 use collectors::report::Source;
 use longwatch::store::{ProjectId, Series, Store, Submission, Values};
 use longwatch::upkeep;
@@ -23,6 +21,12 @@ const CONTENTS: &str = "WITH ours AS (SELECT oid, reltoastrelid FROM pg_class \
      whole AS (SELECT oid FROM ours UNION ALL SELECT reltoastrelid FROM ours WHERE reltoastrelid <> 0) \
      SELECT CAST(SUM(pg_relation_size(oid, 'main') + pg_indexes_size(oid)) AS BIGINT) FROM whole";
 
+/// No vacuum of the server's own.
+const UNDISTURBED: &str = "DO $$ DECLARE t TEXT; BEGIN \
+     FOR t IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP \
+         EXECUTE format('ALTER TABLE %I SET (autovacuum_enabled = false)', t); \
+     END LOOP; END $$";
+
 /// What tables and indexes hold, bytes.
 async fn bytes(database: &Database) -> i64 {
     let sizes = async |connection: &mut SqliteConnection, what: &str| -> i64 {
@@ -35,20 +39,14 @@ async fn bytes(database: &Database) -> i64 {
         return used * sizes(&mut one, "page_size").await;
     }
     let mut one = PgConnection::connect(&database.url).await.unwrap();
-    let mut before = None;
-    // What a vacuum of the server's own still looks at is not removed by ours.
-    loop {
-        one.execute("VACUUM FULL").await.unwrap();
-        let now: i64 = sqlx::query_scalar(CONTENTS)
-            .fetch_one(&mut one)
-            .await
-            .unwrap();
-        if before == Some(now) {
-            return now;
-        }
-        before = Some(now);
-        tokio::time::sleep(Duration::from_millis(300)).await;
+    // A full one alone keeps what is younger than the oldest transaction of any other database.
+    for vacuum in ["VACUUM", "VACUUM FULL"] {
+        one.execute(vacuum).await.unwrap();
     }
+    sqlx::query_scalar(CONTENTS)
+        .fetch_one(&mut one)
+        .await
+        .unwrap()
 }
 
 /// Response times in nanoseconds, most of them about 120 ms, with a long tail; others for each seed.
@@ -92,11 +90,15 @@ fn uploads(project: ProjectId, of: &Series, day: i64, samples: usize) -> Vec<Sub
 async fn added(database: &Database, source: Source, samples: usize) -> (i64, i64) {
     let store = Store::open(&database.url).await.unwrap();
     let shop = store.ensure_project("shop", "test", FROM_US).await.unwrap();
-    let before = bytes(database).await;
+    if database.engine != "SQLite" {
+        // A vacuum of the server's own, however slow, keeps what others delete.
+        let mut one = PgConnection::connect(&database.url).await.unwrap();
+        one.execute(UNDISTURBED).await.unwrap();
+    }
     let all: Vec<Series> = (0..SERIES)
         .map(|at| series(&format!("flow-{at}"), source))
         .collect();
-    for day in 0..DAYS {
+    let a_day = async |day: i64| {
         for of in &all {
             for upload in uploads(shop, of, day, samples) {
                 commit(&store, upload).await;
@@ -105,6 +107,13 @@ async fn added(database: &Database, source: Source, samples: usize) -> (i64, i64
         let now_us = FROM_US + (day + 1) * DAY_US;
         fold(&store, &shop, now_us).await;
         upkeep::round(&store, "test", || now_us).await.unwrap();
+    };
+    // First pages are no growth: one day is there before, and its hours and keys are gone.
+    a_day(-40).await;
+    upkeep::round(&store, "test", || FROM_US).await.unwrap();
+    let before = bytes(database).await;
+    for day in 0..DAYS {
+        a_day(day).await;
     }
     let whole = bytes(database).await;
     let later_us = FROM_US + (DAYS + 36) * DAY_US;
@@ -121,9 +130,9 @@ async fn added(database: &Database, source: Source, samples: usize) -> (i64, i64
 #[tokio::test(flavor = "multi_thread")]
 async fn a_year_of_a_series_takes_what_the_readme_says() {
     for (source, samples, sqlite_kb, postgres_kb) in [
-        (Source::Rum, 10_000, 1_350, 1_700),
-        (Source::Load, 30, 800, 1_700),
-        (Source::Load, 10_000, 4_300, 5_600),
+        (Source::Rum, 10_000, 1_700, 1_350),
+        (Source::Load, 30, 850, 1_000),
+        (Source::Load, 10_000, 4_300, 4_800),
     ] {
         for database in databases().await {
             let (year, besides) = added(&database, source, samples).await;
