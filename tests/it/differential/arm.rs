@@ -20,6 +20,9 @@ use tokio::task::JoinHandle;
 use super::mask::Mask;
 use crate::ground::{Database, PROJECT};
 
+/// How often the fold is tried.
+const ROUNDS: usize = 10;
+
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
@@ -192,9 +195,15 @@ impl Arm {
         found.map(|(_, token)| token.as_str())
     }
 
-    /// Folds all that waits.
+    /// Folds all that waits. What a round puts off, since the database is busy, is the next one's.
     pub(crate) async fn fold(&self) {
-        folder::round(&self.store, "test").await.unwrap();
+        for _ in 0..ROUNDS {
+            folder::round(&self.store, "test").await.unwrap();
+            if self.store.projects_to_fold().await.unwrap().is_empty() {
+                return;
+            }
+        }
+        panic!("{ROUNDS} rounds of the fold have left something");
     }
 
     /// Folds all that waits and closes page views as if hours had passed.
