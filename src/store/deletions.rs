@@ -92,8 +92,8 @@ const UNDONE: &str = "SELECT project_id FROM deletion WHERE project_id > $1 AND 
 const DROP_PROJECT: &str = "DELETE FROM project WHERE id = $1 RETURNING slug";
 const DROP_RELEASE: &str = "DELETE FROM release WHERE project_id = $1 AND name = $2";
 const DROP_RUNS: &str = "DELETE FROM run WHERE project_id = $1 AND release = $2";
-const DROP_RUN: &str =
-    "DELETE FROM run WHERE project_id = $1 AND id = $2 RETURNING release, name, testbed";
+const RELEASE_OF_RUN: &str = "SELECT release FROM run WHERE project_id = $1 AND id = $2";
+const DROP_RUN: &str = "DELETE FROM run WHERE project_id = $1 AND id = $2 RETURNING name, testbed";
 const HIDE_SERIES: &str = "UPDATE series SET deleted_us = $3 WHERE project_id = $1 AND id = $2 \
      RETURNING flow_name, metric, source, testbed";
 
@@ -345,9 +345,12 @@ async fn take_run(
     actor: &str,
     now_us: i64,
 ) -> Result<Deletion, StoreError> {
-    let row: Option<(String, String, String)> = tx.row(DROP_RUN, args![project, run]).await?;
-    let (release, name, testbed) = row.ok_or(StoreError::NotFound)?;
+    let release: Option<(String,)> = tx.row(RELEASE_OF_RUN, args![project, run]).await?;
+    let (release,) = release.ok_or(StoreError::NotFound)?;
+    // The release before its run, as whoever uploads or excludes one does: nobody waits in a circle.
     upkeep::hold_whole(tx, project, &release).await?;
+    let row: Option<(String, String)> = tx.row(DROP_RUN, args![project, run]).await?;
+    let (name, testbed) = row.ok_or(StoreError::NotFound)?;
     for sql in [DROP_KEYS_OF_RUN, DROP_BATCHES_OF_RUN] {
         tx.execute(sql, args![project, &release, run]).await?;
     }
