@@ -182,6 +182,10 @@ impl Arm {
             }
         };
         let (answer, ()) = tokio::join!(answer, fold);
+        if folds {
+            // However soon it was answered: on both sides all is folded now.
+            self.fold().await;
+        }
         let status = answer.status().as_u16();
         let kind = answer.headers().get("content-type");
         let kind = kind.map_or("", |kind| kind.to_str().unwrap()).to_owned();
