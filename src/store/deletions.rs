@@ -277,6 +277,8 @@ impl Store {
             return Err(StoreError::Merged(MergedWith::Days));
         };
         let run = Id::from_row(&run)?;
+        // The release before its run, as in `take_run`.
+        upkeep::hold_whole(&mut tx, project, &release).await?;
         runs::lock(&mut tx, project, &run).await?;
         let of_run: Option<(i64,)> = tx
             .row(BATCHES_OF_RUN, args![project, &release, &run])
