@@ -1,4 +1,4 @@
-//! The seam to the two engines: one SQL text, a closed enum of pools, and values that both accept.
+//! The seam to the two engines: one SQL text, a closed enum of connections, and values that both accept.
 //!
 //! Statements use `$1` placeholders, which both drivers take, and only types that mean the same on both: 64-bit
 //! integers, doubles, text and byte strings. Rows come back as tuples.
@@ -42,9 +42,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Of a machine that is gone, or stands still, the server hears nothing, and keeps what its transaction has locked for hours
-/// unless told otherwise: uploads of others wait for it meanwhile. Between two statements of ours lies little work. `LOCAL`,
-/// since the connection may be a pooler's.
-const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
+/// unless told otherwise: uploads of others wait for it meanwhile. Between two statements of ours lies little work. What takes
+/// longer than [`STATEMENT_TIMEOUT`] nobody waits for any more. `LOCAL`, since the connection may be a pooler's.
+const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL statement_timeout = '35s'";
 
 /// What PostgreSQL answers, unless it falls silent.
 async fn in_time<T>(
@@ -56,7 +56,7 @@ async fn in_time<T>(
     }
 }
 
-/// The pools of one engine.
+/// The connections to one engine.
 #[derive(Debug, Clone)]
 pub(super) enum Db {
     /// One writer, readers beside it (WAL).

@@ -57,7 +57,8 @@ pub(super) async fn refuse_transaction_pooling(db: &Db) -> Result<(), StoreError
     }
 }
 
-/// A connection that idles keeps its process of the server, and shares it with nobody. Neither of the two is used again.
+/// A connection that idles keeps its process of the server, and shares it with nobody. Neither of the two
+/// is used again, since nobody says that it was heard.
 async fn is_transaction_pooled(
     connections: &Connections<PgConnection>,
 ) -> Result<bool, StoreError> {
@@ -74,7 +75,8 @@ async fn server_process(connection: &mut PgConnection) -> Result<i32, sqlx::Erro
     row.try_get(0)
 }
 
-/// Two new connections call their first prepared statements by the same name. Neither of the two is used again.
+/// Two new connections call their first prepared statements by the same name. Neither of the two
+/// is used again, since nobody says that it was heard.
 async fn mixes_up_statements(connections: &Connections<PgConnection>) -> Result<bool, StoreError> {
     let mut idle = connections.take().await?;
     if !answers(idle.ask()?, ONE, 1).await? {

@@ -22,6 +22,8 @@ const STALE: Duration = Duration::from_secs(600);
 /// One that is older than this is not used again: its server's process grows with all that it remembers, and after a failover
 /// the servers' shares are to become even again.
 const OLD: Duration = Duration::from_secs(1_800);
+/// How long a server may take to end what nobody waits for any more.
+const HEARD_OUT: Duration = Duration::from_secs(60);
 /// The first and the longest pause before it is tried again to connect to a server that is not up yet.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
@@ -44,7 +46,8 @@ impl Engine for SqliteConnection {
     const IS_REMOTE: bool = false;
 
     async fn say(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        self.execute(statement).await.map(|_| ())
+        // Prepared once, where a text alone would be prepared each time.
+        sqlx::query(statement).execute(self).await.map(|_| ())
     }
 
     fn outlives(_: &dyn DatabaseError) -> bool {
@@ -110,10 +113,11 @@ impl<C: Engine> Line<C> {
                 return Some((connection, opened));
             }
             if since.elapsed() < STALE && opened.elapsed() < OLD {
-                let pong = tokio::time::timeout(self.patience, connection.ping());
-                if matches!(pong.await, Ok(Ok(()))) {
+                if connection.ping().await.is_ok() {
                     return Some((connection, opened));
                 }
+                // Its server was restarted, mostly, and the others' with it.
+                self.resting().clear();
             } else {
                 tokio::spawn(connection.close());
             }
@@ -122,6 +126,9 @@ impl<C: Engine> Line<C> {
 
     /// Opens one. A server that is just starting, or has no room, is asked again for a while.
     async fn open(&self) -> Result<C, sqlx::Error> {
+        if !C::IS_REMOTE {
+            return self.options.connect().await;
+        }
         let began = Instant::now();
         let (mut pause, longest) = PAUSES;
         loop {
@@ -147,7 +154,7 @@ impl<C: Engine> Line<C> {
 
 impl<C: Engine> Connections<C> {
     /// Opens the first of at most so many. `patience` is how long one waits in line before the store answers "busy", and then
-    /// for a server that does not let one in.
+    /// as long again for a server that does not answer or let one in.
     pub(in crate::store) async fn open(
         options: C::Options,
         most: u32,
@@ -179,16 +186,29 @@ impl<C: Engine> Connections<C> {
                 .map_err(|_| sqlx::Error::PoolTimedOut)?,
         };
         let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
-        let (connection, opened) = match self.0.rested().await {
-            Some(rested) => rested,
-            None => (self.0.open().await?, Instant::now()),
+        let ready = async {
+            match self.0.rested().await {
+                Some(rested) => Ok(rested),
+                None => Ok((self.0.open().await?, Instant::now())),
+            }
         };
+        let ready = if C::IS_REMOTE {
+            let in_time = tokio::time::timeout(self.0.patience, ready).await;
+            in_time.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        } else {
+            ready.await
+        };
+        let (connection, opened) = ready.map_err(|error| match error {
+            // Nothing was asked yet, which an error of the connection would leave open.
+            sqlx::Error::Io(_) => sqlx::Error::PoolTimedOut,
+            error => error,
+        })?;
         Ok(Taken {
             connection: Some(connection),
             opened,
             is_asked: false,
             line: self.0.clone(),
-            _place: place,
+            place: Some(place),
         })
     }
 
@@ -231,12 +251,13 @@ pub(in crate::store) struct Taken<C: Engine> {
     /// Whether it was asked something and has not answered yet.
     is_asked: bool,
     line: Arc<Line<C>>,
-    _place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl<C: Engine> Taken<C> {
-    /// To ask it one thing. Who goes away before it has answered, and [`Taken::heard`] was told so, leaves it for good
-    /// where a server is to answer: nobody else waits for that, or takes it for an answer to something else.
+    /// To ask it one thing. If the caller is dropped before it has called [`Taken::heard`], a connection to a server is
+    /// closed, not given back: nobody else waits for its answer, or takes it for one to something else. A connection to a
+    /// file is given back; its thread finishes first.
     pub(in crate::store) fn ask(&mut self) -> Result<&mut C, sqlx::Error> {
         self.is_asked = true;
         self.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)
@@ -269,17 +290,33 @@ impl<C: Engine> Taken<C> {
 
 impl<C: Engine> Drop for Taken<C> {
     fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
         if C::IS_REMOTE && self.is_asked {
-            self.lose();
+            // Without a runtime it is closed at once.
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(hear_out(connection, self.place.take()));
+            }
+            return;
         }
-        if let Some(connection) = self.connection.take() {
-            self.line.resting().push(Resting {
-                connection,
-                opened: self.opened,
-                since: Instant::now(),
-            });
+        let mut resting = self.line.resting();
+        if C::IS_REMOTE {
+            resting.retain(|one| one.since.elapsed() < STALE && one.opened.elapsed() < OLD);
         }
+        resting.push(Resting {
+            connection,
+            opened: self.opened,
+            since: Instant::now(),
+        });
     }
+}
+
+/// Lets a server come to an end with what nobody waits for, then closes the connection. Its place in the line stays taken
+/// meanwhile: a server that hangs does not hear more and more of us.
+async fn hear_out<C: Engine>(mut connection: C, place: Option<OwnedSemaphorePermit>) {
+    let _ = tokio::time::timeout(HEARD_OUT, connection.ping()).await;
+    drop((connection, place));
 }
 
 /// A transaction; dropped without `commit` it rolls back.
@@ -317,7 +354,7 @@ impl<C: Engine> Drop for Transaction<C> {
             return;
         };
         if C::IS_REMOTE && taken.is_asked {
-            // The server rolls back when it sees that nobody is there.
+            // It is closed, and the server rolls back then.
             return;
         }
         let Some(connection) = taken.connection.take() else {
@@ -332,9 +369,15 @@ impl<C: Engine> Drop for Transaction<C> {
 
 /// Rolls back, and only then lets the next one have the connection.
 async fn roll_back<C: Engine>(mut taken: Taken<C>, mut connection: C) {
-    let rolled_back = tokio::time::timeout(taken.line.patience, connection.say("ROLLBACK"));
-    // Where the disk failed SQLite has rolled back by itself, and this fails. Such a connection is not used again.
-    if matches!(rolled_back.await, Ok(Ok(()))) {
+    let rolled_back = connection.say("ROLLBACK");
+    let is_over = if C::IS_REMOTE {
+        let in_time = tokio::time::timeout(taken.line.patience, rolled_back).await;
+        matches!(in_time, Ok(Ok(())))
+    } else {
+        // Where the disk failed SQLite has rolled back by itself, and this fails. Such a connection is not used again.
+        rolled_back.await.is_ok()
+    };
+    if is_over {
         taken.connection = Some(connection);
         taken.is_asked = false;
     }
