@@ -18,3 +18,4 @@ ALTER TABLE journal_by_id RENAME TO journal;
 -- What SQLite was told of the table's rows went with it.
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('journal', 'journal', '1000000 100000 1');
+ANALYZE sqlite_schema;
