@@ -23,7 +23,7 @@ const STALE: Duration = Duration::from_secs(600);
 /// the servers' shares are to become even again.
 const OLD: Duration = Duration::from_secs(1_800);
 /// How long a server may take to end what nobody waits for any more.
-const HEARD_OUT: Duration = Duration::from_secs(60);
+const HEARD_OUT: Duration = Duration::from_secs(30);
 /// The first and the longest pause before it is tried again to connect to a server that is not up yet.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
@@ -269,15 +269,14 @@ impl<C: Engine> Taken<C> {
         answer: Result<T, impl Into<StoreError>>,
     ) -> Result<T, StoreError> {
         let answer = answer.map_err(Into::into);
-        let is_good = match &answer {
-            Ok(_) => true,
-            Err(StoreError::Database(sqlx::Error::Database(error))) => C::outlives(&**error),
-            Err(_) => false,
-        };
-        if is_good {
-            self.is_asked = false;
-        } else {
-            self.lose();
+        match &answer {
+            Ok(_) => self.is_asked = false,
+            Err(StoreError::Database(sqlx::Error::Database(error))) if C::outlives(&**error) => {
+                self.is_asked = false;
+            }
+            // It may answer yet.
+            Err(StoreError::Silent) => {}
+            Err(_) => self.lose(),
         }
         answer
     }
