@@ -73,7 +73,11 @@ async fn survives(database: Database, instances: usize) {
     let mut servers: Vec<Process> = (0..instances).map(serve).collect();
     let urls = servers.iter().map(|server| server.url.clone());
     let way = Way {
-        client: Client::new(),
+        // What never comes back is unknown, too.
+        client: Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap(),
         urls: Arc::new(Mutex::new(urls.collect())),
         admin,
         rum,
