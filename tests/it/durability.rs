@@ -23,6 +23,9 @@ const BROWSERS: usize = 3;
 /// On PostgreSQL a dead owner's lease on the fold ends after half a minute, since others may live.
 const FOLDED_WITHIN: Duration = Duration::from_secs(45);
 
+/// A server that lives answers within this time, whatever its database does.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+
 fn counted<'a>(all: impl IntoIterator<Item = &'a Sent>) -> Counts {
     let mut counts = Counts::new();
     for (place, count) in all.into_iter().map(Sent::counts) {
@@ -73,11 +76,7 @@ async fn survives(database: Database, instances: usize) {
     let mut servers: Vec<Process> = (0..instances).map(serve).collect();
     let urls = servers.iter().map(|server| server.url.clone());
     let way = Way {
-        // What never comes back is unknown, too.
-        client: Client::builder()
-            .timeout(Duration::from_secs(60))
-            .build()
-            .unwrap(),
+        client: Client::builder().timeout(ANSWERED_WITHIN).build().unwrap(),
         urls: Arc::new(Mutex::new(urls.collect())),
         admin,
         rum,

@@ -150,6 +150,12 @@ impl Way {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => return Outcome::Unsent,
+            Err(error) if error.is_timeout() => {
+                // Of a server that died meanwhile nothing may come; one that lives owes an answer.
+                let lives = self.urls.lock().unwrap().contains(&url);
+                assert!(!lives, "{url} lives and did not answer {sent:?}: {error}");
+                return Outcome::Unknown;
+            }
             Err(_) => return Outcome::Unknown,
         };
         match answer.status().as_u16() {
