@@ -132,7 +132,7 @@ async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, 
             store.prolong(lease, now_us()).await?;
             held = tokio::time::Instant::now();
         }
-        changes.extend(judge_group(store, &record, &group, url).await?);
+        changes.extend(judge_group(store, lease, &record, &group, url).await?);
     }
     changes.extend(breach::look(store, &record, &dirty, url, now_us()).await?);
     changes.extend(missing::look(store, &record, url, now_us()).await?);
@@ -179,6 +179,7 @@ fn groups<'a>(record: &'a Record, dirty: &BTreeSet<SeriesId>) -> Vec<Vec<&'a Tra
 
 async fn judge_group(
     store: &Store,
+    lease: &Lease,
     record: &Record,
     group: &[&Tracked],
     url: &str,
@@ -186,6 +187,13 @@ async fn judge_group(
     let (mut watched, mut emptied) = (Vec::new(), Vec::new());
     for tracked in group {
         let q = record.watched(tracked);
+        // The days of a series are read once for all that is asked of them here.
+        let store = &store.for_one_request();
+        if tracked.series.is_field() {
+            record
+                .tell_shared_days(store, lease, tracked, now_us())
+                .await?;
+        }
         let mut measured = record.measured(store, tracked, q).await?;
         if let Some(from_us) = kept_from_us(record, tracked) {
             // What is kept for a reference only has lost what came after it.

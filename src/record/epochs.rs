@@ -1,6 +1,7 @@
 //! Where a series is measured anew: declared, or shown by its runs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use collectors::report::{Fingerprint, Source};
 
@@ -77,7 +78,7 @@ impl Record {
     pub(super) fn epochs_of_runs(
         &self,
         tracked: &Tracked,
-        windows: &[(usize, Id, Window)],
+        windows: &[(usize, Id, Arc<Window>)],
     ) -> (Vec<u32>, Vec<EpochStart>) {
         let prints: Vec<Option<String>> = windows
             .iter()

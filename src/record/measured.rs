@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::points::{percentile_of_window, stored};
 use super::{CONFIDENCE, DAY_US, Record, Tracked, WATCHED, members};
 use crate::stats::percentile::standard_error;
-use crate::store::{Id, SeriesId, Span, Store, StoreError, Window};
+use crate::store::{Id, Lease, MergedFrom, SeriesId, SharedDay, Span, Store, StoreError, Window};
 
 /// What one unit of evidence measured: a run, or a UTC day of field data.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,13 +50,11 @@ impl Record {
         store: &Store,
         tracked: &Tracked,
         bodies: bool,
-    ) -> Result<Vec<(usize, Id, Window)>, StoreError> {
+    ) -> Result<Vec<(usize, Id, Arc<Window>)>, StoreError> {
         let mut windows = Vec::new();
         for id in members(tracked) {
-            for window in self
-                .windows_of(store, id, Span::Run(Id::NIL), 0, 1, bodies)
-                .await?
-            {
+            let own = self.windows_of(store, id, Span::Run(Id::NIL), 0, 1, bodies);
+            for window in own.await?.iter() {
                 let Span::Run(run_id) = window.key.span else {
                     continue;
                 };
@@ -65,7 +63,7 @@ impl Record {
                     .get(&run_id)
                     .is_some_and(|run| run.on_main && run.excluded.is_none());
                 if let (true, Some(rank)) = (counts, self.rank(&window.key.release)) {
-                    windows.push((rank, run_id, window));
+                    windows.push((rank, run_id, window.clone()));
                 }
             }
         }
@@ -82,13 +80,13 @@ impl Record {
         from_us: i64,
         to_us: i64,
         bodies: bool,
-    ) -> Result<Vec<Window>, StoreError> {
+    ) -> Result<Arc<[Arc<Window>]>, StoreError> {
         let project = &self.project;
-        if bodies {
-            return store.windows(project, id, like, from_us, to_us, true).await;
+        if !bodies {
+            return store.heads(project, id, like, from_us, to_us).await;
         }
-        let heads = store.heads(project, id, like, from_us, to_us).await?;
-        Ok(Arc::unwrap_or_clone(heads))
+        let read = store.windows(project, id, like, from_us, to_us, true);
+        Ok(read.await?.into_iter().map(Arc::new).collect())
     }
 
     async fn measured_runs(
@@ -98,7 +96,7 @@ impl Record {
         q: Option<f64>,
     ) -> Result<Vec<Measured>, StoreError> {
         let mut windows = self.run_windows(store, tracked, false).await?;
-        let is_told = |(_, _, window): &(usize, Id, Window)| {
+        let is_told = |(_, _, window): &(usize, Id, Arc<Window>)| {
             q.is_none_or(|q| percentile_of_window(window, q).is_ok())
         };
         if !windows.iter().all(is_told) {
@@ -161,65 +159,128 @@ impl Record {
         to_us: i64,
         days: bool,
         bodies: bool,
-    ) -> Result<BTreeMap<i64, (Window, String)>, StoreError> {
+    ) -> Result<BTreeMap<i64, (Arc<Window>, String)>, StoreError> {
         let like = if days { Span::Day(0) } else { Span::Hour(0) };
-        let start_of = |window: &Window| match window.key.span {
-            Span::Day(start) | Span::Hour(start) => Some(start),
-            Span::Run(_) | Span::Release => None,
-        };
-        let mut by_start: BTreeMap<i64, Vec<Window>> = BTreeMap::new();
+        let mut by_start: BTreeMap<i64, Vec<Arc<Window>>> = BTreeMap::new();
         for id in members(tracked) {
-            let windows = self
-                .windows_of(store, id, like, from_us, to_us, bodies)
-                .await?;
-            for window in windows {
-                if let Some(start) = start_of(&window) {
-                    by_start.entry(start).or_default().push(window);
+            let windows = self.windows_of(store, id, like, from_us, to_us, bodies);
+            for window in windows.await?.iter() {
+                if let Some(start) = start_of(window) {
+                    by_start.entry(start).or_default().push(window.clone());
                 }
             }
         }
-        if !bodies {
-            // What one release had alone is told by its stored percentiles; what several had has to be merged.
-            let shared: Vec<i64> = by_start
-                .iter()
-                .filter(|(_, windows)| windows.len() > 1)
-                .map(|(start, _)| *start)
+        if bodies {
+            return by_start
+                .into_iter()
+                .map(|(start, windows)| Ok((start, merged(windows)?)))
                 .collect();
-            for start in &shared {
-                by_start.remove(start);
-            }
-            for id in members(tracked) {
-                let windows = store.windows_at(&self.project, id, like, &shared).await?;
-                for window in windows {
-                    if let Some(start) = start_of(&window) {
-                        by_start.entry(start).or_default().push(window);
+        }
+        // What one release had alone is told by its stored percentiles; what several had has to be merged, unless it was
+        // merged before.
+        let shared: Vec<i64> = by_start
+            .iter()
+            .filter(|(_, windows)| windows.len() > 1)
+            .map(|(start, _)| *start)
+            .collect();
+        let (mut told, mut untold) = (BTreeMap::new(), Vec::new());
+        if let (true, Some(first), Some(last)) = (days, shared.first(), shared.last()) {
+            told = store
+                .shared_days(&self.project, tracked.id, *first, last + 1)
+                .await?;
+        }
+        let mut found = BTreeMap::new();
+        for (start, mut windows) in by_start {
+            if windows.len() > 1 {
+                match told.remove(&start) {
+                    Some(day) if day.from == merged_from(&windows) => {
+                        let release = most_of(&windows);
+                        found.insert(start, (Arc::new(day.window), release));
                     }
+                    _ => untold.push(start),
+                }
+            } else if let Some(window) = windows.pop() {
+                let release = window.key.release.clone();
+                found.insert(start, (window, release));
+            }
+        }
+        for (start, windows) in self.windows_at(store, tracked, like, &untold).await? {
+            found.insert(start, merged(windows)?);
+        }
+        Ok(found)
+    }
+
+    /// Windows with their contents, of days or hours that begin at these moments.
+    async fn windows_at(
+        &self,
+        store: &Store,
+        tracked: &Tracked,
+        like: Span,
+        starts: &[i64],
+    ) -> Result<BTreeMap<i64, Vec<Arc<Window>>>, StoreError> {
+        let mut by_start: BTreeMap<i64, Vec<Arc<Window>>> = BTreeMap::new();
+        for id in members(tracked) {
+            for window in store.windows_at(&self.project, id, like, starts).await? {
+                if let Some(start) = start_of(&window) {
+                    by_start.entry(start).or_default().push(Arc::new(window));
                 }
             }
         }
-        let mut merged: BTreeMap<i64, (Window, String, u64)> = BTreeMap::new();
-        for (start, windows) in by_start {
-            for window in windows {
-                match merged.get_mut(&start) {
-                    None => {
-                        let (release, count) = (window.key.release.clone(), window.count);
-                        merged.insert(start, (window, release, count));
-                    }
-                    Some((whole, release, most)) => {
-                        if window.count > *most {
-                            release.clone_from(&window.key.release);
-                            *most = window.count;
-                        }
-                        whole.merge(&window)?;
-                        whole.settle();
-                    }
+        Ok(by_start)
+    }
+
+    /// Writes down what those days of a field series tell that several releases had and that are over, so that nobody
+    /// merges them again.
+    pub async fn tell_shared_days(
+        &self,
+        store: &Store,
+        lease: &Lease,
+        tracked: &Tracked,
+        now_us: i64,
+    ) -> Result<(), StoreError> {
+        let mut by_start: BTreeMap<i64, Vec<Arc<Window>>> = BTreeMap::new();
+        for id in members(tracked) {
+            let (project, day) = (&self.project, Span::Day(0));
+            let windows = store.heads(project, id, day, 0, i64::MAX).await?;
+            for window in windows.iter() {
+                if let Some(start) = start_of(window) {
+                    by_start.entry(start).or_default().push(window.clone());
                 }
             }
         }
-        Ok(merged
-            .into_iter()
-            .map(|(start, (window, release, _))| (start, (window, release)))
-            .collect())
+        by_start.retain(|_, windows| windows.len() > 1);
+        let mut forgotten = BTreeSet::new();
+        let told = store
+            .shared_days(&self.project, tracked.id, 0, i64::MAX)
+            .await?;
+        for (start, day) in told {
+            match by_start.get(&start) {
+                Some(windows) if day.from == merged_from(windows) => {
+                    by_start.remove(&start);
+                }
+                Some(_) => {}
+                None => {
+                    forgotten.insert(start);
+                }
+            }
+        }
+        let is_over = |start: &i64| start + DAY_US < now_us;
+        let untold: Vec<i64> = by_start.into_keys().filter(is_over).collect();
+        let mut days = BTreeMap::new();
+        let read = self
+            .windows_at(store, tracked, Span::Day(0), &untold)
+            .await?;
+        for (start, windows) in read {
+            let from = merged_from(&windows);
+            let window = Arc::unwrap_or_clone(merged(windows)?.0);
+            days.insert(start, SharedDay { from, window });
+        }
+        if days.is_empty() && forgotten.is_empty() {
+            return Ok(());
+        }
+        store
+            .tell_shared_days(lease, tracked.id, &days, &forgotten, now_us)
+            .await
     }
 
     /// The UTC days in `from_us..to_us` on which a series was measured.
@@ -260,9 +321,9 @@ impl Record {
         tracked: &Tracked,
         hours: bool,
         bodies: bool,
-    ) -> Result<BTreeMap<i64, (Window, String, Vec<Window>)>, StoreError> {
+    ) -> Result<BTreeMap<i64, (Arc<Window>, String, Vec<Arc<Window>>)>, StoreError> {
         let width = if hours { DAY_US / 24 } else { DAY_US };
-        let start_of = |window: &Window| window.first_us.div_euclid(width) * width;
+        let start_of = |window: &Arc<Window>| window.first_us.div_euclid(width) * width;
         let mut windows = self.run_windows(store, tracked, bodies).await?;
         if !bodies {
             let mut seen = HashSet::new();
@@ -274,7 +335,7 @@ impl Record {
                 windows = self.run_windows(store, tracked, true).await?;
             }
         }
-        let mut days: BTreeMap<i64, (Window, String, Vec<Window>)> = BTreeMap::new();
+        let mut days: BTreeMap<i64, (Arc<Window>, String, Vec<Arc<Window>>)> = BTreeMap::new();
         for (_, _, window) in windows {
             let start = start_of(&window);
             let release = window.key.release.clone();
@@ -283,8 +344,9 @@ impl Record {
                     days.insert(start, (window.clone(), release, vec![window]));
                 }
                 Some((whole, newest, runs)) => {
-                    whole.merge(&window)?;
-                    whole.settle();
+                    let merged = Arc::make_mut(whole);
+                    merged.merge(&window)?;
+                    merged.settle();
                     *newest = release;
                     runs.push(window);
                 }
@@ -307,7 +369,7 @@ impl Record {
             .await?
         {
             match &mut merged {
-                None => merged = Some(window),
+                None => merged = Some(Arc::unwrap_or_clone(window)),
                 Some(whole) => whole.merge(&window)?,
             }
         }
@@ -316,6 +378,46 @@ impl Record {
         }
         Ok(merged)
     }
+}
+
+/// The start of a day or hour.
+fn start_of(window: &Window) -> Option<i64> {
+    match window.key.span {
+        Span::Day(start) | Span::Hour(start) => Some(start),
+        Span::Run(_) | Span::Release => None,
+    }
+}
+
+/// The release that had most of a day or hour; of several the first.
+fn most_of(windows: &[Arc<Window>]) -> String {
+    let most = windows.iter().reduce(|most, window| {
+        if window.count > most.count {
+            window
+        } else {
+            most
+        }
+    });
+    most.map(|window| window.key.release.clone())
+        .unwrap_or_default()
+}
+
+fn merged_from(windows: &[Arc<Window>]) -> MergedFrom {
+    MergedFrom::of(windows.iter().map(|window| &**window))
+}
+
+/// A day or hour over all of its releases, and the release that had most of it.
+fn merged(windows: Vec<Arc<Window>>) -> Result<(Arc<Window>, String), StoreError> {
+    let release = most_of(&windows);
+    let mut windows = windows.into_iter();
+    let mut whole = windows.next().ok_or(StoreError::NotFound)?;
+    if windows.len() > 0 {
+        let merged = Arc::make_mut(&mut whole);
+        for window in windows {
+            merged.merge(&window)?;
+        }
+        merged.settle();
+    }
+    Ok((whole, release))
 }
 
 /// The value of a run's watched statistic, with its standard error where the run has enough samples for one.

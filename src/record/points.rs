@@ -1,6 +1,7 @@
 //! Points: a series at one release, day or hour.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{CONFIDENCE, Record, Tracked, members};
 use crate::stats::runs::{self, Noise};
@@ -25,6 +26,8 @@ pub struct Point {
     pub release: String,
     /// When: the release's time, or the start of the day or hour; microseconds.
     pub time_us: i64,
+    /// The times of its first and its last measurement, microseconds.
+    pub measured_us: (i64, i64),
     /// The percentile as a quantile, or none for the runs' median.
     pub q: Option<f64>,
     /// The value with its range, base units.
@@ -112,21 +115,19 @@ impl Record {
         tracked: &Tracked,
         qs: &[f64],
     ) -> Result<Vec<Point>, StoreError> {
-        let mut runs: BTreeMap<usize, Vec<Window>> = BTreeMap::new();
+        let mut runs: BTreeMap<usize, Vec<Arc<Window>>> = BTreeMap::new();
         if !tracked.series.is_field() {
             for (rank, _, window) in self.run_windows(store, tracked, false).await? {
                 runs.entry(rank).or_default().push(window);
             }
         }
         let stored_qs = qs.iter().all(|q| stored(*q));
-        let mut windows: BTreeMap<usize, Window> = BTreeMap::new();
+        let mut windows: BTreeMap<usize, Arc<Window>> = BTreeMap::new();
         for id in members(tracked) {
-            for window in self
-                .windows_of(store, id, Span::Release, 0, 1, !stored_qs)
-                .await?
-            {
+            let own = self.windows_of(store, id, Span::Release, 0, 1, !stored_qs);
+            for window in own.await?.iter() {
                 if let Some(rank) = self.rank(&window.key.release) {
-                    windows.insert(rank, window);
+                    windows.insert(rank, window.clone());
                 }
             }
         }
@@ -156,7 +157,7 @@ impl Record {
 
     /// Noise between the runs of a series without percentiles: within releases where they have several runs, else
     /// between neighbours.
-    fn noise_of(&self, runs: &BTreeMap<usize, Vec<Window>>) -> Option<Noise> {
+    fn noise_of(&self, runs: &BTreeMap<usize, Vec<Arc<Window>>>) -> Option<Noise> {
         let values: Vec<Vec<f64>> = runs
             .values()
             .map(|runs| runs.iter().filter_map(|run| run.headline).collect())
@@ -175,7 +176,7 @@ impl Record {
         &self,
         tracked: &Tracked,
         window: &Window,
-        runs: &[Window],
+        runs: &[Arc<Window>],
         release: String,
         time_us: i64,
         qs: &[f64],
@@ -184,6 +185,7 @@ impl Record {
         let point = |q: Option<f64>, found: Result<Interval, Needs>, bare: Option<f64>| Point {
             release: release.clone(),
             time_us,
+            measured_us: (window.first_us, window.last_us),
             q,
             interval: found.ok(),
             bare: if found.is_ok() { None } else { bare },

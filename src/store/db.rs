@@ -30,6 +30,9 @@ pub(super) use many::InsertMany;
 const SQLITE_PAGE_BYTES: u32 = 16_384;
 /// How many readers a SQLite file serves beside its one writer; more than the machine's cores only queue for the disk.
 const SQLITE_READERS: u32 = 4;
+/// Rows that a reading connection's thread puts down before it waits for whoever takes them: a year of runs, so that the two
+/// need not take turns.
+const ROWS_UNDER_WAY: usize = 1_024;
 /// Connections an instance holds to PostgreSQL; several instances share a server's default limit of 100.
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a statement waits for a free connection before the store answers "busy".
@@ -230,6 +233,40 @@ impl Tx {
     }
 }
 
+/// Where rows are read.
+pub(super) enum Reading<'a> {
+    /// Each statement in the newest state of the database.
+    Each(&'a Db),
+    /// All of them in one.
+    Together(Box<Tx>),
+}
+
+impl Reading<'_> {
+    /// All rows of a query; the caller bounds their number.
+    pub(super) async fn rows<T: Row>(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        match self {
+            Reading::Each(db) => db.rows(sql, args).await,
+            Reading::Together(tx) => tx.rows(sql, args).await,
+        }
+    }
+
+    /// The first row of a query, if any.
+    pub(super) async fn row<T: Row>(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Option<T>, StoreError> {
+        match self {
+            Reading::Each(db) => db.row(sql, args).await,
+            Reading::Together(tx) => tx.row(sql, args).await,
+        }
+    }
+}
+
 impl Db {
     /// Opens `sqlite:FILE` or `postgres://…`, without touching the schema.
     pub(super) async fn open(url: &str) -> Result<Db, StoreError> {
@@ -371,7 +408,9 @@ pub(super) async fn open_sqlite(file: &Path) -> Result<Db, StoreError> {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .pragma("wal_autocheckpoint", "1000")
-        .pragma("cache_size", "-65536");
+        .pragma("cache_size", "-65536")
+        // Rows come through a channel from the thread of their connection, which waits where it is full.
+        .row_buffer_size(ROWS_UNDER_WAY);
     let write = Connections::open(options.clone(), 1, WRITE_PATIENCE).await?;
     let reading = options.pragma("query_only", "ON");
     let read = Connections::open(reading, SQLITE_READERS, ACQUIRE_TIMEOUT).await?;

@@ -12,9 +12,17 @@ const KEPT: usize = 8;
 /// What is asked for: whose, of which series, what like, from when and until when.
 type Asked = (ProjectId, SeriesId, Span, i64, i64);
 
-/// The latest answers.
+/// What one request has read.
 #[derive(Debug, Default)]
-pub(super) struct Heads(Mutex<VecDeque<(Asked, Arc<Vec<Window>>)>>);
+pub(super) struct Heads(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The latest answers.
+    answers: VecDeque<(Asked, Arc<[Arc<Window>]>)>,
+    /// The project that was asked for last, and whether nothing of it waited for its fold.
+    folded: Option<(ProjectId, bool)>,
+}
 
 impl Store {
     /// The store as one request sees it: what it reads of a series twice stays as it was first read. Not for longer than
@@ -34,13 +42,13 @@ impl Store {
         like: Span,
         from_us: i64,
         to_us: i64,
-    ) -> Result<Arc<Vec<Window>>, StoreError> {
+    ) -> Result<Arc<[Arc<Window>]>, StoreError> {
         let asked = (*project, series, like, from_us, to_us);
         if let Some(found) = self.heads.as_ref().and_then(|heads| heads.find(&asked)) {
             return Ok(found);
         }
         let read = self.windows(project, series, like, from_us, to_us, false);
-        let read = Arc::new(read.await?);
+        let read: Arc<[Arc<Window>]> = read.await?.into_iter().map(Arc::new).collect();
         if let Some(heads) = &self.heads {
             heads.keep(asked, read.clone());
         }
@@ -49,18 +57,31 @@ impl Store {
 }
 
 impl Heads {
-    fn find(&self, asked: &Asked) -> Option<Arc<Vec<Window>>> {
+    fn find(&self, asked: &Asked) -> Option<Arc<[Arc<Window>]>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, found) = kept.iter().find(|(known, _)| known == asked)?;
+        let (_, found) = kept.answers.iter().find(|(known, _)| known == asked)?;
         Some(found.clone())
     }
 
-    fn keep(&self, asked: Asked, windows: Arc<Vec<Window>>) {
+    fn keep(&self, asked: Asked, windows: Arc<[Arc<Window>]>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+        if kept.answers.len() == KEPT {
+            kept.answers.pop_front();
         }
-        kept.push_back((asked, windows));
+        kept.answers.push_back((asked, windows));
+    }
+
+    /// Whether nothing of a project waited for its fold, where that was asked.
+    pub(super) fn is_folded(&self, project: &ProjectId) -> Option<bool> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (asked, is_folded) = kept.folded?;
+        (asked == *project).then_some(is_folded)
+    }
+
+    /// Keeps whether nothing of a project waited for its fold.
+    pub(super) fn keep_folded(&self, project: ProjectId, is_folded: bool) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.folded = Some((project, is_folded));
     }
 }
 
@@ -77,7 +98,7 @@ mod tests {
             (ProjectId(Id::NIL), series, Span::Release, 0, 1)
         };
         for series in 0..=KEPT as u8 {
-            heads.keep(asked(series), Arc::default());
+            heads.keep(asked(series), Arc::from([]));
         }
         assert!(heads.find(&asked(0)).is_none());
         assert!((1..=KEPT as u8).all(|series| heads.find(&asked(series)).is_some()));

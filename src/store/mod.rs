@@ -49,7 +49,7 @@ pub use runs::Run;
 pub use series::{Series, SeriesId};
 pub use upkeep::{Past, Place};
 pub use verdicts::StoredVerdict;
-pub use windows::{Span, Statistic, Window, WindowBody, WindowKey};
+pub use windows::{MergedFrom, SharedDay, Span, Statistic, Window, WindowBody, WindowKey};
 
 use db::Db;
 

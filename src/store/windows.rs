@@ -5,6 +5,7 @@ mod every;
 mod old;
 mod read;
 mod rows;
+mod shared;
 mod told;
 
 use super::journal::DAY_US;
@@ -19,6 +20,8 @@ pub(super) use rows::{
     BODIES_AT, Encoded, INSERT_NEW, drop_run, drop_windows, load, mark, mark_all, rebuild_release,
     rebuild_releases_of, save, save_new,
 };
+pub(super) use shared::forget as forget_shared_days;
+pub use shared::{MergedFrom, SharedDay};
 
 /// The stretch that a window covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

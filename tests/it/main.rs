@@ -35,6 +35,7 @@ mod restarts;
 mod retention;
 mod security;
 mod seeds;
+mod shared_days;
 mod slow_clients;
 mod soak;
 mod stopped;

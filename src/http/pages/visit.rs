@@ -125,19 +125,30 @@ impl Visit {
             })
     }
 
-    /// A series' windows by release with their contents, oldest release first; under its former names too.
-    pub async fn release_windows(&self, tracked: &Tracked) -> Result<Vec<Window>> {
+    /// A series' windows by release without their contents, oldest release first; under its former names too.
+    pub async fn release_windows(&self, tracked: &Tracked) -> Result<Vec<Arc<Window>>> {
         let mut windows = BTreeMap::new();
-        for id in tracked.predecessors.iter().chain([&tracked.id]) {
+        for id in names_of(tracked) {
             let project = &self.caller.project;
-            let own = self.store.windows(project, *id, Span::Release, 0, 1, true);
-            for window in own.await? {
+            let own = self.store.heads(project, id, Span::Release, 0, 1);
+            for window in own.await?.iter() {
                 if let Some(rank) = self.record.rank(&window.key.release) {
-                    windows.insert(rank, window);
+                    windows.insert(rank, window.clone());
                 }
             }
         }
         Ok(windows.into_values().collect())
+    }
+
+    /// A series' window of one release with its contents; of several names that it had the newest.
+    pub async fn release_window(&self, tracked: &Tracked, release: &str) -> Result<Option<Window>> {
+        let mut newest = None;
+        for id in names_of(tracked) {
+            let project = &self.caller.project;
+            let own = self.store.release_window(project, id, release);
+            newest = own.await?.or(newest);
+        }
+        Ok(newest)
     }
 
     /// The newest data of the project: its runs, and some of its field series.
@@ -157,4 +168,10 @@ impl Visit {
         // Clocks of clients may run ahead a little; data from the future would look absurd.
         Ok(newest.map(|at_us| at_us.min(self.now_us)))
     }
+}
+
+/// A series' ids, the present one last.
+fn names_of(tracked: &Tracked) -> impl Iterator<Item = SeriesId> {
+    let former = tracked.predecessors.iter();
+    former.copied().chain([tracked.id])
 }

@@ -215,6 +215,7 @@ async fn go_through_series(
             Subject::Series(_) => 0,
         };
         if gone > 0 {
+            windows::forget_shared_days(tx, project, id, i64::MAX).await?;
             windows::mark(tx, project, id, now_us).await?;
         }
         touched += gone;

@@ -9,7 +9,7 @@ use super::rows::{columns, whole};
 use super::{Window, WindowKey};
 
 const PAGE: &str = "SELECT kind, start_us, release, run_id, told, body FROM series_window \
-     WHERE project_id = $1 AND series_id = $2 AND (kind, start_us, release, run_id) > ($3, $4, $5, $6) \
+     WHERE project_id = $1 AND series_id = $2 AND (kind, start_us, release, run_id) > ($3, $4, $5, $6) AND kind <= 4 \
      ORDER BY kind, start_us, release, run_id LIMIT $7";
 
 /// Kind, and what [`whole`] takes.

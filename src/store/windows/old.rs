@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::db::{Tx, args};
 use super::super::{Id, ProjectId, SeriesId, StoreError};
 use super::rows::{DROP_ONE, SERIES_OF_RUN, columns};
+use super::shared::forget;
 use super::{HOURS_KEPT_US, Span, drop_run};
 
 const OLD: &str = "SELECT start_us, release FROM series_window \
@@ -31,6 +32,7 @@ pub(in crate::store) async fn drop_days(
     kept: &BTreeSet<String>,
     limit: i64,
 ) -> Result<u64, StoreError> {
+    forget(tx, project, series, before_us).await?;
     drop_before(tx, project, series, &Span::Day(before_us), kept, limit).await
 }
 

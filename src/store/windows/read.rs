@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::db::{Arg, Tx, args};
+use super::super::db::{Arg, Reading, Tx, args};
 use super::super::journal::each_unfolded;
 use super::super::{Delta, ProjectId, SeriesId, Store, StoreError, page_views, runs};
 use super::rows::{
     BODIES, BODIES_AT, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, heads, whole,
 };
 use super::{Span, Window, WindowKey, keys_of};
+
+const WAITING: &str = "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal WHERE project_id = $1 LIMIT 1) AS unfolded) \
+     + (SELECT COUNT(*) FROM (SELECT 1 FROM open_bucket WHERE project_id = $1 LIMIT 1) AS unclosed)";
 
 impl Store {
     /// A series' windows of one kind of span (the span's own value does not matter for runs and releases; days and
@@ -27,26 +30,40 @@ impl Store {
             Span::Run(_) | Span::Release => (0, 1),
             Span::Day(_) | Span::Hour(_) => (from_us, to_us),
         };
-        // One snapshot for windows and tail: a fold that commits in between must neither hide nor double anything.
-        let mut tx = self.db.snapshot().await?;
+        let mut reading = self.reading(project).await?;
         let wanted = args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT];
         let folded = if with_bodies {
-            let rows: Vec<Whole> = tx.rows(BODIES, wanted).await?;
+            let rows: Vec<Whole> = reading.rows(BODIES, wanted).await?;
             let windows = rows.into_iter().map(|row| whole(series, kind, row));
             windows.collect::<Result<_, _>>()?
         } else {
-            heads(&mut tx, project, series, kind, (from_us, to_us)).await?
+            heads(&mut reading, project, series, kind, (from_us, to_us)).await?
         };
-        // A run is of the laboratory, where nobody views pages.
-        let has_page_views = !matches!(like, Span::Run(_));
         let wanted = |key: &WindowKey| {
             let (its_kind, start_us, _) = columns(&key.span);
             its_kind == kind && (from_us..to_us).contains(&start_us)
         };
-        let windows =
-            with_unfolded(&mut tx, project, series, folded, has_page_views, wanted).await?;
-        tx.commit().await?;
-        Ok(windows)
+        // A run is of the laboratory, where nobody views pages.
+        let has_page_views = !matches!(like, Span::Run(_));
+        complete(reading, project, series, folded, has_page_views, wanted).await
+    }
+
+    /// A series' window of one release, with its histogram and what is not folded yet.
+    pub async fn release_window(
+        &self,
+        project: &ProjectId,
+        series: SeriesId,
+        release: &str,
+    ) -> Result<Option<Window>, StoreError> {
+        let (kind, start_us, run) = columns(&Span::Release);
+        let mut reading = self.reading(project).await?;
+        let wanted = args![project, series.id(), kind, start_us, release, &run];
+        let row: Option<Whole> = reading.row(ONE, wanted).await?;
+        let folded = row.map(|row| whole(series, kind, row)).transpose()?;
+        let is_wanted = |key: &WindowKey| key.span == Span::Release && key.release == release;
+        let folded = folded.into_iter().collect();
+        let windows = complete(reading, project, series, folded, true, is_wanted).await?;
+        Ok(windows.into_iter().next())
     }
 
     /// A series' days or hours that begin at these moments, with their histograms and what is not folded yet.
@@ -61,7 +78,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let (kind, ..) = columns(&like);
-        let mut tx = self.db.snapshot().await?;
+        let mut reading = self.reading(project).await?;
         let mut folded = Vec::new();
         for chunk in starts.chunks(STARTS_A_QUERY) {
             let mut values = args![project, series.id(), kind].to_vec();
@@ -70,7 +87,7 @@ impl Store {
                 .iter()
                 .chain(std::iter::repeat(&chunk[chunk.len() - 1]));
             values.extend(padded.take(STARTS_A_QUERY).map(|start| Arg::from(*start)));
-            let rows: Vec<Whole> = tx.rows(BODIES_AT.as_str(), &values).await?;
+            let rows: Vec<Whole> = reading.rows(BODIES_AT.as_str(), &values).await?;
             for row in rows {
                 folded.push(whole(series, kind, row)?);
             }
@@ -80,10 +97,62 @@ impl Store {
             let (its_kind, start_us, _) = columns(&key.span);
             its_kind == kind && wanted.contains(&start_us)
         };
-        let windows = with_unfolded(&mut tx, project, series, folded, true, is_wanted).await?;
-        tx.commit().await?;
-        Ok(windows)
+        complete(reading, project, series, folded, true, is_wanted).await
     }
+
+    /// Where to read a project's windows. While something waits for its fold, windows and what waits are read in one state
+    /// of the database: a fold that commits in between must neither hide nor double anything. Where nothing waits before the
+    /// windows are read, they hold all that was acknowledged until then, and a transaction would tell no more.
+    async fn reading(&self, project: &ProjectId) -> Result<Reading<'_>, StoreError> {
+        if self.is_folded(project).await? {
+            return Ok(Reading::Each(&self.db));
+        }
+        Ok(Reading::Together(Box::new(self.db.snapshot().await?)))
+    }
+
+    /// Whether nothing of a project waited for its fold; one request asks once.
+    async fn is_folded(&self, project: &ProjectId) -> Result<bool, StoreError> {
+        if let Some(known) = self
+            .heads
+            .as_ref()
+            .and_then(|heads| heads.is_folded(project))
+        {
+            return Ok(known);
+        }
+        let waiting: Option<(i64,)> = self.db.row(WAITING, args![project]).await?;
+        let is_folded = waiting.is_some_and(|(waiting,)| waiting == 0);
+        if let Some(heads) = &self.heads {
+            heads.keep_folded(*project, is_folded);
+        }
+        Ok(is_folded)
+    }
+}
+
+/// Folded windows of one kind, with what is not folded yet where there is any, in the order of their keys.
+async fn complete(
+    reading: Reading<'_>,
+    project: &ProjectId,
+    series: SeriesId,
+    folded: Vec<Window>,
+    has_page_views: bool,
+    wanted: impl Fn(&WindowKey) -> bool,
+) -> Result<Vec<Window>, StoreError> {
+    match reading {
+        Reading::Each(_) => Ok(in_order(folded)),
+        Reading::Together(mut tx) => {
+            let windows =
+                with_unfolded(&mut tx, project, series, folded, has_page_views, wanted).await?;
+            tx.commit().await?;
+            Ok(windows)
+        }
+    }
+}
+
+/// Windows in the order of their keys, each once.
+fn in_order(mut windows: Vec<Window>) -> Vec<Window> {
+    windows.sort_by(|a, b| a.key.cmp(&b.key));
+    windows.dedup_by(|a, b| a.key == b.key);
+    windows
 }
 
 /// Folded windows of one kind with what is not folded yet, in the order of their keys.
@@ -91,7 +160,7 @@ pub(super) async fn with_unfolded(
     tx: &mut Tx,
     project: &ProjectId,
     series: SeriesId,
-    mut folded: Vec<Window>,
+    folded: Vec<Window>,
     has_page_views: bool,
     wanted: impl Fn(&WindowKey) -> bool,
 ) -> Result<Vec<Window>, StoreError> {
@@ -122,8 +191,7 @@ pub(super) async fn with_unfolded(
             touched.entry(key).or_default().push(delta);
         }
     }
-    folded.sort_by(|a, b| a.key.cmp(&b.key));
-    folded.dedup_by(|a, b| a.key == b.key);
+    let folded = in_order(folded);
     if touched.is_empty() {
         return Ok(folded);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::super::db::{Arg, InsertMany, Tx, args};
+use super::super::db::{Arg, InsertMany, Reading, Tx, args};
 use super::super::{Id, ProjectId, SeriesId, StoreError, record_versions};
 use super::{Span, Window, WindowBody, WindowKey, told};
 
@@ -65,7 +65,7 @@ const MARK_ALL: &str =
 /// Windows that one answer may hold: ten years of days of two releases each, or of runs.
 pub(super) const WINDOW_LIMIT: i64 = 20_000;
 
-/// The stored columns of a span: kind, start and run.
+/// The stored columns of a span: kind, start and run. Kind 5 are days that several releases had: see `shared`.
 pub(super) fn columns(span: &Span) -> (i64, i64, Id) {
     match span {
         Span::Run(run) => (1, 0, *run),
@@ -86,7 +86,7 @@ pub(super) fn whole(series: SeriesId, kind: i64, row: Whole) -> Result<Window, S
 
 /// What is told of a series' windows of one kind that begin in a time.
 pub(super) async fn heads(
-    tx: &mut Tx,
+    reading: &mut Reading<'_>,
     project: &ProjectId,
     series: SeriesId,
     kind: i64,
@@ -94,13 +94,13 @@ pub(super) async fn heads(
 ) -> Result<Vec<Window>, StoreError> {
     let wanted = args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT];
     if kind == columns(&Span::Run(Id::NIL)).0 {
-        let rows: Vec<Head> = tx.rows(RUN_HEADS, wanted).await?;
+        let rows: Vec<Head> = reading.rows(RUN_HEADS, wanted).await?;
         return rows
             .into_iter()
             .map(|row| head(series, kind, row))
             .collect();
     }
-    let all: Option<(Option<String>,)> = tx.row(HEADS, wanted).await?;
+    let all: Option<(Option<String>,)> = reading.row(HEADS, wanted).await?;
     let all = all.and_then(|(all,)| all).unwrap_or_default();
     let (mut windows, mut rest) = (Vec::new(), all.as_str());
     while !rest.is_empty() {

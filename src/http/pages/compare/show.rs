@@ -1,5 +1,7 @@
 //! Fills the comparison of two releases.
 
+use std::sync::Arc;
+
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
@@ -69,10 +71,11 @@ pub async fn show(
     let (Some(base), Some(head)) = (base, head) else {
         return empty(&visit).await;
     };
-    let side = |name: &str| windows.iter().find(|window| window.key.release == name);
-    let comparison = side(&base)
-        .zip(side(&head))
-        .and_then(|(b, h)| comparison(&visit, tracked, b, h));
+    let sides = visit
+        .release_window(tracked, &base)
+        .await?
+        .zip(visit.release_window(tracked, &head).await?);
+    let comparison = sides.and_then(|(base, head)| comparison(&visit, tracked, &base, &head));
     let missing = if comparison.is_none() {
         "One of the two releases has too few observations of this series."
     } else {
@@ -126,15 +129,15 @@ fn first_series(visit: &Visit) -> Option<&Tracked> {
     })
 }
 
-/// The release windows that hold observations, oldest release first.
-async fn windows(visit: &Visit, tracked: &Tracked) -> Result<Vec<Window>> {
+/// The release windows that hold observations, without these, oldest release first.
+async fn windows(visit: &Visit, tracked: &Tracked) -> Result<Vec<Arc<Window>>> {
     let mut windows = visit.release_windows(tracked).await?;
     windows.retain(|window| window.count > 0);
     Ok(windows)
 }
 
 /// The newest release with enough observations to say something; the very newest may have just come.
-fn newest(windows: &[Window]) -> Option<String> {
+fn newest(windows: &[Arc<Window>]) -> Option<String> {
     let mut counts: Vec<u64> = windows.iter().map(|window| window.count).collect();
     counts.sort_unstable();
     let enough = counts.get(counts.len() / 2).copied().unwrap_or(0) / 4;

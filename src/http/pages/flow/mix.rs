@@ -30,10 +30,7 @@ pub(in crate::http::pages) async fn mix_card(
     let (Some(q), Some(pinned), true) = (q, pinned, tracked.series.is_field()) else {
         return Ok(None);
     };
-    let releases = visit.release_windows(tracked).await?;
-    let then = releases
-        .into_iter()
-        .find(|window| window.key.release == pinned.release);
+    let then = visit.release_window(tracked, &pinned.release).await?;
     let from_us = visit.now_us - NOW_DAYS * DAY_US;
     let now = visit
         .record

@@ -1,0 +1,142 @@
+//! Days that several releases had: merged once, recognised by what they were merged from, on both engines.
+
+use std::sync::Arc;
+
+use collectors::report::Source;
+use longwatch::clock::now_us;
+use longwatch::config::Config;
+use longwatch::detector;
+use longwatch::record::{By, Record};
+use longwatch::store::{ProjectId, Series, Store, Values};
+
+use crate::deletion::rows::Rows;
+use crate::forgetting::{DAY_US, HOUR_US, commit, fold, series, upload};
+use crate::ground::databases;
+
+/// A day that is over, ten days ago.
+fn day_us() -> i64 {
+    now_us().div_euclid(DAY_US) * DAY_US - 10 * DAY_US
+}
+
+struct Shop {
+    store: Store,
+    project: ProjectId,
+    series: Series,
+    rows: Rows,
+    engine: &'static str,
+}
+
+impl Shop {
+    async fn measured(&self, release: &str, after_us: i64, values: std::ops::Range<u64>) {
+        let values = Values::Raw(values.map(|ms| ms * 1_000_000).collect());
+        let time_us = day_us() + after_us;
+        let upload = upload(self.project, &self.series, release, time_us, values);
+        commit(&self.store, upload).await;
+        fold(&self.store, &self.project, now_us()).await;
+    }
+
+    async fn judged(&self) {
+        let url = "http://localhost";
+        detector::round(&self.store, "test", url, false)
+            .await
+            .unwrap();
+    }
+
+    /// The median of each day, and over how many values.
+    async fn medians(&self) -> Vec<(f64, u64)> {
+        let config = Arc::new(Config::default());
+        let record = Record::load(&self.store, &self.project, config)
+            .await
+            .unwrap();
+        let tracked = &record.series[&self.series.id()];
+        let points = record.points(&self.store, tracked, By::Day, 0, i64::MAX, &[0.5]);
+        let points = points.await.unwrap();
+        let median = |ns: f64| (ns / 1e6).round();
+        points
+            .iter()
+            .map(|point| (median(point.interval.unwrap().value), point.count))
+            .collect()
+    }
+
+    async fn told(&self) -> Vec<String> {
+        let sql = "SELECT told FROM series_window WHERE kind = 5 ORDER BY start_us";
+        self.rows.texts(sql.to_owned()).await
+    }
+}
+
+async fn each_shop<F: Future<Output = Shop>>(test: impl Fn(Shop) -> F) {
+    for database in databases().await {
+        let store = Store::open(&database.url).await.unwrap();
+        let project = store.ensure_project("shop", "test", now_us()).await;
+        let shop = Shop {
+            project: project.unwrap(),
+            series: series("checkout", Source::Telemetry),
+            rows: Rows::of(&database),
+            engine: database.engine,
+            store,
+        };
+        // A day of one release, and a day of two.
+        shop.measured("v1", -DAY_US, 100..200).await;
+        shop.measured("v1", HOUR_US, 100..200).await;
+        shop.measured("v2", 2 * HOUR_US, 300..500).await;
+        let shop = test(shop).await;
+        shop.store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_day_of_two_releases_is_told_once_and_read_as_it_was_told() {
+    each_shop(|shop| async {
+        let merged = [(149.0, 100), (349.0, 300)];
+        assert_eq!(shop.medians().await, merged, "{}", shop.engine);
+        assert_eq!(shop.told().await.len(), 0);
+        shop.judged().await;
+        let told = shop.told().await;
+        assert_eq!(told.len(), 1, "{}", shop.engine);
+        assert_eq!(shop.medians().await, merged, "{}", shop.engine);
+        // What is read is what was told.
+        let source = &told[0][..64];
+        let other = "UPDATE series_window SET told = '#,1,2,3,0,0,7e6,7e6,7e6,7e6,8e6,8e6,8e6,9e6,9e6,9e6' WHERE kind = 5 \
+            RETURNING told";
+        shop.rows.texts(other.replace('#', source)).await;
+        assert_eq!(shop.medians().await[1], (7.0, 3), "{}", shop.engine);
+        shop
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_comes_late_is_merged_at_once_and_told_anew() {
+    each_shop(|shop| async {
+        shop.judged().await;
+        let told = shop.told().await;
+        shop.measured("v1", 5 * HOUR_US, 900..1_300).await;
+        let late = (949.0, 700);
+        assert_eq!(shop.medians().await[1], late, "{}", shop.engine);
+        assert_eq!(shop.told().await, told);
+        shop.judged().await;
+        assert_ne!(shop.told().await, told, "{}", shop.engine);
+        assert_eq!(shop.medians().await[1], late, "{}", shop.engine);
+        shop
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_release_is_in_no_day_that_it_shared() {
+    each_shop(|shop| async {
+        shop.judged().await;
+        assert_eq!(shop.told().await.len(), 1);
+        let deletion = shop
+            .store
+            .delete_release(&shop.project, "v2", "test", now_us());
+        deletion.await.unwrap();
+        fold(&shop.store, &shop.project, now_us()).await;
+        assert_eq!(shop.told().await.len(), 0, "{}", shop.engine);
+        assert_eq!(shop.medians().await, [(149.0, 100), (149.0, 100)]);
+        shop.judged().await;
+        assert_eq!(shop.told().await.len(), 0, "{}", shop.engine);
+        shop
+    })
+    .await;
+}
