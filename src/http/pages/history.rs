@@ -17,8 +17,10 @@ use super::visit::Visit;
 
 /// The high percentile beneath the main one.
 const HIGH: f64 = 0.99;
-/// So many releases in a row without data are a gap in the line.
+/// So many releases of a laboratory in a row without data are a gap in the line.
 const SILENT_RELEASES: usize = 3;
+/// A longer time without data is one.
+const SILENT_US: i64 = 3 * DAY_US;
 /// Real users still bring data for a release that is younger than this, so its window is open.
 const OPEN_US: i64 = 3 * DAY_US;
 
@@ -186,7 +188,7 @@ async fn trend(
             .map(|release| (release.time_us, release.name.clone()))
             .collect(),
         epochs,
-        gaps: gaps(visit, main, stretch.by),
+        gaps: gaps(visit, tracked, main, stretch.by),
         bleed: bleed.and_then(|(finding, evidence)| bleed_mark(visit, finding, evidence)),
         forecast: bleed.and_then(|(finding, evidence)| forecast_mark(visit, finding, evidence)),
         steps: found(&[Kind::Step, Kind::Improvement])
@@ -309,43 +311,61 @@ fn ceiling(visit: &Visit, tracked: &Tracked, from_us: i64) -> Option<Ceiling> {
     })
 }
 
-/// Stretches without data: several releases in a row, or, in a chart by days, more than two of them.
-fn gaps(visit: &Visit, points: &[&Point], by: By) -> Vec<(i64, i64)> {
-    let is_gap = |before: &Point, after_us: i64, after_rank: Option<usize>| match by {
-        By::Release => {
-            let before = visit.record.rank(&before.release);
-            before
-                .zip(after_rank)
-                .is_some_and(|(before, after)| after > before + SILENT_RELEASES - 1)
-        }
-        By::Day | By::Hour => after_us - before.time_us > 3 * DAY_US,
-    };
-    // A hatching that touches neither neighbour.
-    let between = |from_us: i64, until_us: i64| {
-        let air = (until_us - from_us) / 8;
-        (from_us + air, until_us - air)
-    };
-    let mut gaps: Vec<(i64, i64)> = points
-        .windows(2)
-        .filter(|pair| {
-            is_gap(
-                pair[0],
-                pair[1].time_us,
-                visit.record.rank(&pair[1].release),
-            )
-        })
-        .map(|pair| between(pair[0].time_us, pair[1].time_us))
-        .collect();
-    if let Some(last) = points.last()
-        && is_gap(
-            last,
-            visit.now_us,
-            visit.record.releases.len().checked_sub(1),
-        )
-    {
-        gaps.push((between(last.time_us, visit.now_us).0, visit.now_us));
+/// Stretches without data. Of a laboratory several releases in a row, in a chart by releases; else days.
+fn gaps(visit: &Visit, tracked: &Tracked, points: &[&Point], by: By) -> Vec<(i64, i64)> {
+    if by != By::Release || tracked.series.is_field() {
+        return silent_days(points, visit.now_us);
     }
-    gaps
+    let rank = |release: &str| visit.record.rank(release);
+    let newest = visit.record.releases.len().checked_sub(1);
+    silent_releases(points, rank, newest, visit.now_us)
+}
+
+/// Stretches of more than three days between one point's measurements and the next one's, or after the last. A release that
+/// real users never had is no gap: others had the one before.
+fn silent_days(points: &[&Point], now_us: i64) -> Vec<(i64, i64)> {
+    let is_long = |(end, begin): &(i64, i64)| begin - end > SILENT_US;
+    let pairs = points.windows(2);
+    let between = pairs.map(|pair| (pair[0].measured_us.1, pair[1].measured_us.0));
+    let after = points.last().map(|last| (last.measured_us.1, now_us));
+    let after = after.filter(is_long).map(|(end, _)| (end, now_us));
+    between
+        .filter(is_long)
+        .map(within)
+        .chain(after.map(open))
+        .collect()
+}
+
+/// Stretches of several releases in a row without a point.
+fn silent_releases(
+    points: &[&Point],
+    rank: impl Fn(&str) -> Option<usize>,
+    newest: Option<usize>,
+    now_us: i64,
+) -> Vec<(i64, i64)> {
+    let is_gap = |before: &Point, after: Option<usize>| {
+        rank(&before.release)
+            .zip(after)
+            .is_some_and(|(before, after)| after > before + SILENT_RELEASES - 1)
+    };
+    let pairs = points.windows(2);
+    let between = pairs
+        .filter(|pair| is_gap(pair[0], rank(&pair[1].release)))
+        .map(|pair| within((pair[0].time_us, pair[1].time_us)));
+    let after = points.last().filter(|last| is_gap(last, newest));
+    let after = after.map(|last| open((last.time_us, now_us)));
+    between.chain(after).collect()
+}
+
+/// A hatching that touches neither neighbour.
+fn within((from_us, until_us): (i64, i64)) -> (i64, i64) {
+    let air = (until_us - from_us) / 8;
+    (from_us + air, until_us - air)
+}
+
+/// A hatching that does not touch what is before it, and behind which is nothing.
+fn open(gap: (i64, i64)) -> (i64, i64) {
+    (within(gap).0, gap.1)
 }
 
 fn rows(
@@ -411,7 +431,7 @@ pub(super) async fn sparkline(
         limit: limits(visit, tracked, q, from_us)
             .first()
             .map(|step| step.limit),
-        gaps: gaps(visit, &main, By::Release),
+        gaps: gaps(visit, tracked, &main, By::Release),
         epochs: epochs.collect(),
         is_provisional: points.last().is_some_and(|point| point.provisional),
     })
@@ -426,6 +446,7 @@ mod tests {
         Point {
             release: String::new(),
             time_us,
+            measured_us: (time_us, time_us),
             q: None,
             interval: None,
             bare: Some(1.0),
@@ -452,5 +473,44 @@ mod tests {
         assert_eq!(at(150), 150);
         assert_eq!(at(230), 175, "the first run came after its release's point");
         assert_eq!(at(50), 175);
+    }
+
+    fn released(release: &str, from_day: i64, until_day: i64) -> Point {
+        Point {
+            release: release.into(),
+            measured_us: (from_day * DAY_US, until_day * DAY_US),
+            ..point(from_day * DAY_US, 0)
+        }
+    }
+
+    #[test]
+    fn a_release_that_real_users_never_had_is_no_gap() {
+        // Deployed weekly, of twenty builds each; the last data are of day 40.
+        let points = [
+            released("v1", 0, 7),
+            released("v2", 7, 16),
+            released("v3", 24, 40),
+        ];
+        let points: Vec<&Point> = points.iter().collect();
+        assert_eq!(
+            silent_days(&points, 42 * DAY_US),
+            [(17 * DAY_US, 23 * DAY_US)]
+        );
+        let silent = silent_days(&points, 48 * DAY_US);
+        assert_eq!(silent[1..], [(41 * DAY_US, 48 * DAY_US)]);
+    }
+
+    #[test]
+    fn releases_that_a_laboratory_left_out_are_a_gap() {
+        let rank = |name: &str| name.strip_prefix('v')?.parse().ok();
+        let points = [
+            released("v1", 8, 8),
+            released("v3", 16, 16),
+            released("v6", 24, 24),
+        ];
+        let points: Vec<&Point> = points.iter().collect();
+        let gaps = |newest| silent_releases(&points, rank, Some(newest), 32 * DAY_US);
+        assert_eq!(gaps(8), [(17 * DAY_US, 23 * DAY_US)]);
+        assert_eq!(gaps(9)[1..], [(25 * DAY_US, 32 * DAY_US)]);
     }
 }
