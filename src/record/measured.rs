@@ -27,6 +27,9 @@ pub struct Measured {
     pub epoch: u32,
 }
 
+/// A day of a lab series: all of it, the newest release measured, and its runs.
+type LabDay = (Arc<Window>, String, Vec<Arc<Window>>);
+
 impl Record {
     /// One unit of evidence after the other, in release order (lab) or by day (field); main branch only, excluded runs
     /// left out.
@@ -321,7 +324,7 @@ impl Record {
         tracked: &Tracked,
         hours: bool,
         bodies: bool,
-    ) -> Result<BTreeMap<i64, (Arc<Window>, String, Vec<Arc<Window>>)>, StoreError> {
+    ) -> Result<BTreeMap<i64, LabDay>, StoreError> {
         let width = if hours { DAY_US / 24 } else { DAY_US };
         let start_of = |window: &Arc<Window>| window.first_us.div_euclid(width) * width;
         let mut windows = self.run_windows(store, tracked, bodies).await?;
@@ -335,7 +338,7 @@ impl Record {
                 windows = self.run_windows(store, tracked, true).await?;
             }
         }
-        let mut days: BTreeMap<i64, (Arc<Window>, String, Vec<Arc<Window>>)> = BTreeMap::new();
+        let mut days: BTreeMap<i64, LabDay> = BTreeMap::new();
         for (_, _, window) in windows {
             let start = start_of(&window);
             let release = window.key.release.clone();

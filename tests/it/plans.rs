@@ -176,6 +176,11 @@ const LEAVES: &[(&str, &[Rule], &str)] = &[
         &[Found],
         "goes through one series' keys, from the index alone; an index of releases would burden every fold",
     ),
+    (
+        "windows::shared::FORGET_BEFORE",
+        &[Bounded],
+        "small rows of one series, fewer than it has days",
+    ),
 ];
 
 /// What removes a deleted project takes so many of its rows a statement, whichever come first.

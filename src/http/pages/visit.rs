@@ -18,7 +18,7 @@ use crate::wording::moment::Moment;
 use super::layout::{Account, Section, Shell};
 
 /// Field series that are asked for the age of the project's data; they share one beacon, so few of them tell.
-const ASKED_FOR_AGE: usize = 8;
+const ASKED_FOR_AGE: usize = 4;
 
 /// A reader in front of a project. Taking it as an argument is what lets a handler read.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ impl Visit {
         Ok(newest)
     }
 
-    /// The newest data of the project: its runs, and some of its field series.
+    /// The newest data of the project: its runs, and what is folded of some of its field series.
     async fn newest_us(&self) -> Result<Option<i64>> {
         let mut newest = self.record.runs.values().map(|run| run.started_us).max();
         let mut fields: Vec<&Tracked> = self
@@ -162,8 +162,8 @@ impl Visit {
             .collect();
         fields.sort_by_key(|tracked| self.record.budgets(tracked).is_empty());
         for tracked in fields.into_iter().take(ASKED_FOR_AGE) {
-            let seen = self.record.last_seen(&self.store, tracked).await?;
-            newest = newest.max(seen.map(|(_, at_us)| at_us));
+            let project = &self.caller.project;
+            newest = newest.max(self.store.newest_folded_us(project, tracked.id).await?);
         }
         // Clocks of clients may run ahead a little; data from the future would look absurd.
         Ok(newest.map(|at_us| at_us.min(self.now_us)))

@@ -6,12 +6,16 @@ use super::super::db::{Arg, Reading, Tx, args};
 use super::super::journal::each_unfolded;
 use super::super::{Delta, ProjectId, SeriesId, Store, StoreError, page_views, runs};
 use super::rows::{
-    BODIES, BODIES_AT, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, heads, whole,
+    BODIES, BODIES_AT, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, head, heads, whole,
 };
 use super::{Span, Window, WindowKey, keys_of};
 
 const WAITING: &str = "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal WHERE project_id = $1 LIMIT 1) AS unfolded) \
      + (SELECT COUNT(*) FROM (SELECT 1 FROM open_bucket WHERE project_id = $1 LIMIT 1) AS unclosed)";
+
+// Several, since several releases may have the newest day.
+const NEWEST_DAYS: &str = "SELECT start_us, told FROM series_window \
+     WHERE project_id = $1 AND series_id = $2 AND kind = $3 ORDER BY start_us DESC, release DESC LIMIT 8";
 
 impl Store {
     /// A series' windows of one kind of span (the span's own value does not matter for runs and releases; days and
@@ -98,6 +102,23 @@ impl Store {
             its_kind == kind && wanted.contains(&start_us)
         };
         complete(reading, project, series, folded, true, is_wanted).await
+    }
+
+    /// When a field series was measured last, microseconds, of what is folded.
+    pub async fn newest_folded_us(
+        &self,
+        project: &ProjectId,
+        series: SeriesId,
+    ) -> Result<Option<i64>, StoreError> {
+        let (kind, ..) = columns(&Span::Day(0));
+        let wanted = args![project, series.id(), kind];
+        let rows: Vec<(i64, String)> = self.db.rows(NEWEST_DAYS, wanted).await?;
+        let mut newest = None;
+        for (start_us, told) in rows {
+            let window = head(series, kind, (start_us, "", &[]), &told)?;
+            newest = newest.max(Some(window.last_us));
+        }
+        Ok(newest)
     }
 
     /// Where to read a project's windows. While something waits for its fold, windows and what waits are read in one state

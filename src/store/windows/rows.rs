@@ -7,9 +7,7 @@ use super::super::db::{Arg, InsertMany, Reading, Tx, args};
 use super::super::{Id, ProjectId, SeriesId, StoreError, record_versions};
 use super::{Span, Window, WindowBody, WindowKey, told};
 
-/// Start, release, run, what is told of it.
-type Head = (i64, String, Vec<u8>, String);
-/// The same with the contents.
+/// Start, release, run, what is told of it, the contents.
 pub(super) type Whole = (i64, String, Vec<u8>, String, Vec<u8>);
 
 pub(super) const BODIES: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
@@ -27,14 +25,12 @@ pub(in crate::store) static BODIES_AT: LazyLock<String> = LazyLock::new(|| {
         places.join(", ")
     )
 });
-const RUN_HEADS: &str = "SELECT start_us, release, run_id, told FROM series_window \
+// A year in one row, its runs' ids beside it in the same order: rows come one by one through a channel from the
+// connection's thread.
+const HEADS: &str = "SELECT string_agg(length(release) || ',' || release || start_us || ',' || told, ';'), \
+     string_agg(run_id, '') FROM (SELECT start_us, release, run_id, told FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
-     ORDER BY start_us, release, run_id LIMIT $6";
-// A year in one row: rows come one by one through a channel from the connection's thread.
-const HEADS: &str = "SELECT string_agg(length(release) || ',' || release || start_us || ',' || told, ';') FROM (\
-     SELECT start_us, release, told FROM series_window \
-     WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us >= $4 AND start_us < $5 \
-     ORDER BY start_us, release LIMIT $6) AS head";
+     ORDER BY start_us, release, run_id LIMIT $6) AS head";
 pub(super) const ONE: &str = "SELECT start_us, release, run_id, told, body FROM series_window \
      WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us = $4 AND release = $5 AND run_id = $6";
 const UPSERT: &str = "INSERT INTO series_window (project_id, series_id, kind, start_us, release, run_id, told, body) \
@@ -62,6 +58,9 @@ const DROP_OF_RELEASE: &str = "DELETE FROM series_window WHERE project_id = $1 A
 const MARK_ALL: &str =
     "UPDATE series_state SET changed = changed + 1, changed_us = $2 WHERE project_id = $1";
 
+/// Bytes of an id.
+const ID_BYTES: usize = 16;
+
 /// Windows that one answer may hold: ten years of days of two releases each, or of runs.
 pub(super) const WINDOW_LIMIT: i64 = 20_000;
 
@@ -80,7 +79,7 @@ pub(super) fn whole(series: SeriesId, kind: i64, row: Whole) -> Result<Window, S
     let (start_us, release, run, told, body) = row;
     Ok(Window {
         body: Some(WindowBody::decode(&body)?),
-        ..head(series, kind, (start_us, release, run, told))?
+        ..head(series, kind, (start_us, &release, &run), &told)?
     })
 }
 
@@ -93,32 +92,29 @@ pub(super) async fn heads(
     (from_us, to_us): (i64, i64),
 ) -> Result<Vec<Window>, StoreError> {
     let wanted = args![project, series.id(), kind, from_us, to_us, WINDOW_LIMIT];
-    if kind == columns(&Span::Run(Id::NIL)).0 {
-        let rows: Vec<Head> = reading.rows(RUN_HEADS, wanted).await?;
-        return rows
-            .into_iter()
-            .map(|row| head(series, kind, row))
-            .collect();
-    }
-    let all: Option<(Option<String>,)> = reading.row(HEADS, wanted).await?;
-    let all = all.and_then(|(all,)| all).unwrap_or_default();
-    let (mut windows, mut rest) = (Vec::new(), all.as_str());
+    let row: Option<(Option<String>, Option<Vec<u8>>)> = reading.row(HEADS, wanted).await?;
+    let (all, runs) = row.unwrap_or_default();
+    let (all, runs) = (all.unwrap_or_default(), runs.unwrap_or_default());
+    let (mut windows, mut rest, mut runs) = (Vec::new(), all.as_str(), runs.chunks(ID_BYTES));
     while !rest.is_empty() {
         let (release, start_us, told, after) = told::split(rest)
             .ok_or_else(|| StoreError::Corrupt(format!("windows told as {rest:?}")))?;
-        let run = Id::NIL.bytes().to_vec();
-        let row = (start_us, release.to_owned(), run, told.to_owned());
-        windows.push(head(series, kind, row)?);
+        let run = runs.next().unwrap_or_default();
+        windows.push(head(series, kind, (start_us, release, run), told)?);
         rest = after;
     }
     Ok(windows)
 }
 
 /// A window of a kind as its row has it, without its contents.
-fn head(series: SeriesId, kind: i64, row: Head) -> Result<Window, StoreError> {
-    let (start_us, release, run, told) = row;
+pub(super) fn head(
+    series: SeriesId,
+    kind: i64,
+    (start_us, release, run): (i64, &str, &[u8]),
+    told: &str,
+) -> Result<Window, StoreError> {
     let span = match kind {
-        1 => Span::Run(Id::from_row(&run)?),
+        1 => Span::Run(Id::from_row(run)?),
         2 => Span::Release,
         3 => Span::Day(start_us),
         4 => Span::Hour(start_us),
@@ -127,9 +123,9 @@ fn head(series: SeriesId, kind: i64, row: Head) -> Result<Window, StoreError> {
     let key = WindowKey {
         series,
         span,
-        release,
+        release: release.to_owned(),
     };
-    told::read(key, &told).ok_or_else(|| StoreError::Corrupt(format!("window told as {told:?}")))
+    told::read(key, told).ok_or_else(|| StoreError::Corrupt(format!("window told as {told:?}")))
 }
 
 /// One window with its body, inside a transaction.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::super::db::{Tx, args};
 use super::super::{Id, Lease, ProjectId, SeriesId, Store, StoreError, leases};
 use super::rows::WINDOW_LIMIT;
-use super::{Span, Statistic, Window, WindowBody, WindowKey, told};
+use super::{Span, Window, WindowBody, WindowKey, told};
 
 /// The kind of these rows among windows: of all releases, with what is told alone.
 const SHARED_DAY: i64 = 5;
@@ -25,37 +25,39 @@ const FORGET: &str = "DELETE FROM series_window WHERE project_id = $1 AND series
      AND release = '' AND run_id = $5";
 const FORGET_BEFORE: &str = "DELETE FROM series_window WHERE project_id = $1 AND series_id = $2 AND kind = $3 AND start_us < $4";
 
-/// What several windows are, without their contents: other windows have another one (SHA-256, in hexadecimal).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MergedFrom(String);
+/// What several windows are, without their contents: other windows have another one (the first half of a SHA-256).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MergedFrom(u128);
 
 impl MergedFrom {
     /// That of some windows, in their order.
     pub fn of<'a>(windows: impl IntoIterator<Item = &'a Window>) -> MergedFrom {
-        let mut hash = Sha256::new();
+        let mut told = Vec::with_capacity(512);
         for window in windows {
-            hash.update(window.key.series.id().bytes());
-            hash.update((window.key.release.len() as u64).to_le_bytes());
-            hash.update(&window.key.release);
-            let times = [window.first_us as u64, window.last_us as u64];
-            let counts = [window.count, window.failed, window.dropped];
-            for number in times.into_iter().chain(counts) {
-                hash.update(number.to_le_bytes());
-            }
-            let bits = |number: Option<f64>| number.map_or(u64::MAX, f64::to_bits);
-            let of_statistic = |statistic: &Statistic| {
+            let mut number = |number: u64| told.extend_from_slice(&number.to_le_bytes());
+            number(window.first_us as u64);
+            number(window.last_us as u64);
+            number(window.count);
+            number(window.failed);
+            number(window.dropped);
+            let percentiles = [&window.p50, &window.p75, &window.p99];
+            let ends = percentiles.into_iter().flat_map(|statistic| {
                 let ends = statistic.map(|it| [it.value, it.lower, it.upper]);
-                [0, 1, 2].map(|at| bits(ends.map(|ends| ends[at])))
-            };
-            hash.update(bits(window.headline).to_le_bytes());
-            for statistic in [&window.p50, &window.p75, &window.p99] {
-                for number in of_statistic(statistic) {
-                    hash.update(number.to_le_bytes());
-                }
+                (0..3).map(move |at| ends.map(|ends| ends[at]))
+            });
+            for end in std::iter::once(window.headline).chain(ends) {
+                number(end.map_or(u64::MAX, f64::to_bits));
             }
+            number(window.key.release.len() as u64);
+            told.extend_from_slice(window.key.series.id().bytes());
+            told.extend_from_slice(window.key.release.as_bytes());
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        MergedFrom(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        let digest: [u8; 32] = Sha256::digest(&told).into();
+        let (half, _) = digest.split_at(16);
+        MergedFrom(
+            half.iter()
+                .fold(0, |all, byte| (all << 8) | u128::from(*byte)),
+        )
     }
 }
 
@@ -94,7 +96,7 @@ impl Store {
                     release: String::new(),
                 };
                 let read = row.split_once(',').and_then(|(from, rest)| {
-                    let from = MergedFrom(from.to_owned());
+                    let from = MergedFrom(u128::from_str_radix(from, 16).ok()?);
                     let window = told::read(key, rest)?;
                     Some((start_us, SharedDay { from, window }))
                 });
@@ -121,7 +123,7 @@ impl Store {
             tx.execute(FORGET, day).await?;
         }
         for (start_us, SharedDay { from, window }) in days {
-            let told = format!("{},{}", from.0, told::write(window));
+            let told = format!("{:x},{}", from.0, told::write(window));
             let day = args![
                 project,
                 series.id(),
