@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,7 +32,12 @@ pub(crate) fn request(path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<
     bytes
 }
 
-/// Keeps so many connections busy for so long. `make` gives the request of a connection's turn.
+/// Turns that a connection has at most in one load: the next load's begin behind them, so that nothing is sent twice.
+const TURNS: u64 = 10_000_000;
+/// Loads so far.
+static LOADS: AtomicU64 = AtomicU64::new(0);
+
+/// Keeps so many connections busy for so long. `make` gives the request of a connection's turn; no turn comes again.
 ///
 /// # Panics
 /// Panics where the server cannot be reached at all: then there is nothing to measure.
@@ -41,12 +47,13 @@ pub(crate) fn run(
     length: Duration,
     make: impl Fn(usize, u64) -> Vec<u8> + Clone + Send + 'static,
 ) -> Seen {
+    let first = LOADS.fetch_add(1, Ordering::Relaxed) * TURNS;
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let began = Instant::now();
         let until = began + length;
         let tasks: Vec<_> = (0..connections)
-            .map(|connection| tokio::spawn(one(address, connection, until, make.clone())))
+            .map(|connection| tokio::spawn(one(address, (connection, first), until, make.clone())))
             .collect();
         let (mut answers, mut refused) = (0, 0);
         for task in tasks {
@@ -64,7 +71,7 @@ pub(crate) fn run(
 
 async fn one(
     address: SocketAddr,
-    connection: usize,
+    (connection, first): (usize, u64),
     until: Instant,
     make: impl Fn(usize, u64) -> Vec<u8>,
 ) -> io::Result<(u64, u64)> {
@@ -73,7 +80,7 @@ async fn one(
     let mut buffer = Vec::with_capacity(4096);
     let (mut answers, mut refused) = (0, 0);
     while Instant::now() < until {
-        stream.write_all(&make(connection, answers)).await?;
+        stream.write_all(&make(connection, first + answers)).await?;
         if !(200..300).contains(&answer(&mut stream, &mut buffer).await?) {
             refused += 1;
         }

@@ -34,6 +34,9 @@ pub enum HistogramError {
     BadPair(usize),
 }
 
+/// Values that room is made for before any of them is seen.
+const ROOM: usize = 65_536;
+
 /// Counts per HDR bucket, sorted, only buckets that hold something.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<(u32, u64)>", into = "Vec<(u32, u64)>")]
@@ -78,7 +81,8 @@ impl Histogram {
     /// range that they span, or sorted where they lie too far apart for that.
     pub fn from_values(values: impl IntoIterator<Item = u64>) -> Result<Self, HistogramError> {
         let values = values.into_iter();
-        let mut indexes = Vec::with_capacity(values.size_hint().0);
+        let (least, most) = values.size_hint();
+        let mut indexes = Vec::with_capacity(most.unwrap_or(least).min(ROOM));
         for value in values {
             if value > MAX_VALUE {
                 return Err(HistogramError::ValueOutOfRange(value));
@@ -113,34 +117,54 @@ impl Histogram {
 
     /// Adds all that `other` holds; linear in the stored pairs of both.
     pub fn merge(&mut self, other: &Histogram) -> Result<(), HistogramError> {
-        let total = self
-            .total
-            .checked_add(other.total)
-            .ok_or(HistogramError::CountOverflow)?;
-        let mut merged = Vec::with_capacity(self.counts.len() + other.counts.len());
-        let (mut left, mut right) = (
-            self.counts.iter().copied().peekable(),
-            other.counts.iter().copied().peekable(),
-        );
-        loop {
-            match (left.peek(), right.peek()) {
-                (Some(&(a, n)), Some(&(b, m))) if a == b => {
-                    merged.push((a, n + m));
-                    left.next();
-                    right.next();
-                }
-                (Some(&(a, _)), Some(&(b, _))) if a < b => merged.extend(left.next()),
-                (_, Some(_)) => merged.extend(right.next()),
-                (Some(_), None) => merged.extend(left.next()),
-                (None, None) => break,
+        let total = self.total.checked_add(other.total);
+        self.total = total.ok_or(HistogramError::CountOverflow)?;
+        self.add(&other.counts);
+        Ok(())
+    }
+
+    /// Adds stored pairs, as [`Self::pairs`] gives them, and answers how many values they are; refuses what it cannot have
+    /// given, and then adds nothing.
+    pub fn merge_pairs(&mut self, pairs: &[(u32, u64)]) -> Result<u64, HistogramError> {
+        let count = counted(pairs)?;
+        let total = self.total.checked_add(count);
+        self.total = total.ok_or(HistogramError::CountOverflow)?;
+        self.add(pairs);
+        Ok(count)
+    }
+
+    /// Adds pairs whose counts are in the total already. Histograms of one series mostly hold the same buckets: those are
+    /// added to where they stand, and room is made for the others alone.
+    fn add(&mut self, pairs: &[(u32, u64)]) {
+        if self.counts.is_empty() {
+            self.counts = pairs.to_vec();
+            return;
+        }
+        let mut others = Vec::new();
+        let mut at = 0;
+        for &(index, n) in pairs {
+            while self.counts.get(at).is_some_and(|&(own, _)| own < index) {
+                at += 1;
+            }
+            match self.counts.get_mut(at) {
+                // No single count passes the total.
+                Some((own, count)) if *own == index => *count += n,
+                _ => others.push((index, n)),
             }
         }
-        merged.shrink_to_fit();
-        *self = Histogram {
-            counts: merged,
-            total,
-        };
-        Ok(())
+        if others.is_empty() {
+            return;
+        }
+        let mut merged = Vec::with_capacity(self.counts.len() + others.len());
+        let mut own = self.counts.iter().copied().peekable();
+        for other in others {
+            while let Some(pair) = own.next_if(|&(index, _)| index < other.0) {
+                merged.push(pair);
+            }
+            merged.push(other);
+        }
+        merged.extend(own);
+        self.counts = merged;
     }
 
     /// How many values were recorded.
@@ -231,17 +255,23 @@ impl Histogram {
 
     /// A histogram of stored pairs; refuses what [`Self::pairs`] cannot have given.
     pub fn from_pairs(counts: Vec<(u32, u64)>) -> Result<Self, HistogramError> {
-        let mut total: u64 = 0;
-        let mut next = 0;
-        for (at, &(index, n)) in counts.iter().enumerate() {
-            if index < next || index > MAX_INDEX || n == 0 {
-                return Err(HistogramError::BadPair(at));
-            }
-            next = index + 1;
-            total = total.checked_add(n).ok_or(HistogramError::CountOverflow)?;
-        }
+        let total = counted(&counts)?;
         Ok(Histogram { counts, total })
     }
+}
+
+/// How many values stored pairs hold; refuses what [`Histogram::pairs`] cannot have given.
+fn counted(pairs: &[(u32, u64)]) -> Result<u64, HistogramError> {
+    let mut total: u64 = 0;
+    let mut next = 0;
+    for (at, &(index, n)) in pairs.iter().enumerate() {
+        if index < next || index > MAX_INDEX || n == 0 {
+            return Err(HistogramError::BadPair(at));
+        }
+        next = index + 1;
+        total = total.checked_add(n).ok_or(HistogramError::CountOverflow)?;
+    }
+    Ok(total)
 }
 
 impl TryFrom<Vec<(u32, u64)>> for Histogram {

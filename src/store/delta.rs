@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use super::{Id, SeriesId};
 
 mod first_encoding;
+mod gaps;
 mod row;
+mod second_encoding;
 
 pub use row::Origin;
 pub(super) use row::{Report, Row, decode, encode};
@@ -44,7 +46,7 @@ pub enum Values {
     /// Each value.
     Raw(Vec<u64>),
     /// HDR bucket index and count, sorted by index.
-    Pairs(Vec<(u32, u64)>),
+    Pairs(#[serde(with = "gaps")] Vec<(u32, u64)>),
     /// Bucket `i` counts values in `(bounds[i-1], bounds[i]]`; one more count than bounds.
     Explicit {
         /// Ascending edges.

@@ -107,7 +107,7 @@ fn singles(table: &mut Table, effort: Effort, influx: &Server, fresh: &Fresh) {
 /// Ten thousand measurements a request.
 fn batches(table: &mut Table, effort: Effort, influx: &Server, fresh: &Fresh) {
     let lines = Lines::new();
-    let ours = uploads("/api/v1/projects/bench/samples", &fresh.ci);
+    let ours = uploads("/api/v1/projects/bench/samples", &fresh.ci, "telemetry");
     let (mut ratios, mut rates) = (Vec::new(), Vec::new());
     for round in 0..=effort.rounds {
         let lines = lines.clone();

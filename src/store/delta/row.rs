@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::{SeriesId, StoreError};
-use super::{Delta, ReportId, RunRef, Stratum, Values, first_encoding};
+use super::{Delta, ReportId, RunRef, Stratum, Values, first_encoding, second_encoding};
 
 /// First byte of a journal row, so that a later encoding can be told from this one.
-const ENCODING: u8 = 2;
+const ENCODING: u8 = 3;
 
 /// What was measured where.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,12 +46,12 @@ pub(in crate::store) struct Report {
 
 /// A delta's own part.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Part {
-    origin: u32,
-    time_us: i64,
-    values: Values,
-    failed: u64,
-    dropped: u64,
+pub(super) struct Part {
+    pub(super) origin: u32,
+    pub(super) time_us: i64,
+    pub(super) values: Values,
+    pub(super) failed: u64,
+    pub(super) dropped: u64,
 }
 
 #[derive(Serialize)]
@@ -211,18 +211,18 @@ pub(in crate::store) fn encode<'a>(
         .map_err(|error| StoreError::Corrupt(format!("journal row: {error}")))
 }
 
-/// Decodes one journal row, of this encoding or the one before.
+/// Decodes one journal row, of this encoding or one before.
 pub(in crate::store) fn decode(row: &[u8]) -> Result<Row, StoreError> {
     let corrupt = |error| StoreError::Corrupt(format!("journal row: {error}"));
+    let of = |(origins, reports, parts): (Vec<Origin>, _, _)| Row {
+        origins: origins.into_iter().map(Arc::new).collect(),
+        reports,
+        parts,
+    };
     match row.split_first() {
-        Some((&ENCODING, rest)) => {
-            let (origins, reports, parts): (Vec<Origin>, _, _) =
-                postcard::from_bytes(rest).map_err(corrupt)?;
-            Ok(Row {
-                origins: origins.into_iter().map(Arc::new).collect(),
-                reports,
-                parts,
-            })
+        Some((&ENCODING, rest)) => postcard::from_bytes(rest).map(of).map_err(corrupt),
+        Some((&second_encoding::ENCODING, rest)) => {
+            second_encoding::decode(rest).map(of).map_err(corrupt)
         }
         Some((&first_encoding::ENCODING, rest)) => first_encoding::decode(rest)
             .map(Row::of_deltas)

@@ -136,7 +136,7 @@ impl WindowBody {
     pub(super) fn add(&mut self, stratum: &Stratum, values: &Values) -> Result<u64, StoreError> {
         let histogram = match values {
             Values::Raw(values) => Histogram::from_values(values.iter().copied()),
-            Values::Pairs(pairs) => Histogram::from_pairs(pairs.clone()),
+            Values::Pairs(pairs) => return self.add_pairs(stratum, pairs),
             Values::Report { value, .. } => Histogram::from_values([*value]),
             Values::Exact(value) => {
                 if self.exact.len() < EXACT_KEPT {
@@ -163,24 +163,24 @@ impl WindowBody {
             }
         };
         let histogram = histogram.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let count = histogram.count();
+        self.add_pairs(stratum, histogram.pairs())
+    }
+
+    fn add_pairs(&mut self, stratum: &Stratum, pairs: &[(u32, u64)]) -> Result<u64, StoreError> {
         let stratum = if self.strata.contains_key(stratum) || self.strata.len() < STRATA_KEPT {
             stratum.clone()
         } else {
             Stratum::other(stratum.rate_ppm)
         };
-        self.strata
-            .entry(stratum)
-            .or_default()
-            .0
-            .merge(&histogram)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(count)
+        let histogram = &mut self.strata.entry(stratum).or_default().0;
+        histogram
+            .merge_pairs(pairs)
+            .map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
     pub(super) fn merge(&mut self, other: &WindowBody) -> Result<(), StoreError> {
         for (stratum, packed) in &other.strata {
-            self.add(stratum, &Values::Pairs(packed.0.pairs().to_vec()))?;
+            self.add_pairs(stratum, packed.0.pairs())?;
         }
         for value in &other.exact {
             self.add(&Stratum::whole(), &Values::Exact(*value))?;
