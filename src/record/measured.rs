@@ -196,8 +196,9 @@ impl Record {
         for (start, mut windows) in by_start {
             if windows.len() > 1 {
                 match told.remove(&start) {
-                    Some(day) if day.from == merged_from(&windows) => {
+                    Some(mut day) if day.from == merged_from(&windows) => {
                         let release = most_of(&windows);
+                        day.window.provisional = windows.iter().any(|part| part.provisional);
                         found.insert(start, (Arc::new(day.window), release));
                     }
                     _ => untold.push(start),

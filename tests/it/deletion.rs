@@ -83,7 +83,7 @@ async fn run_named(server: &Server, release: &str, name: &str) -> Option<String>
     Some(run["id"].as_str().unwrap().to_owned())
 }
 
-async fn beacon(server: &Server, key: &str, release: &str, view: &str) {
+pub(crate) async fn beacon(server: &Server, key: &str, release: &str, view: &str) {
     let body = json!({"v": 1, "r": release, "pv": view, "s": 1, "f": "checkout", "d": "mobile", "n": "navigate",
         "m": [["LCP", 1800.0, format!("v5-{view}"), 1]]});
     let answer = server

@@ -1,4 +1,5 @@
-//! Days that several releases had: merged once, recognised by what they were merged from, on both engines.
+//! Days of the field: what several releases had is merged once and recognised, and what is still open counts, on both
+//! engines.
 
 use std::sync::Arc;
 
@@ -6,12 +7,14 @@ use collectors::report::Source;
 use longwatch::clock::now_us;
 use longwatch::config::Config;
 use longwatch::detector;
+use longwatch::http::Settings;
 use longwatch::record::{By, Record};
-use longwatch::store::{ProjectId, Series, Store, Values};
+use longwatch::store::{ProjectId, Scope, Series, Store, Values};
 
+use crate::deletion::beacon;
 use crate::deletion::rows::Rows;
 use crate::forgetting::{DAY_US, HOUR_US, commit, fold, series, upload};
-use crate::ground::databases;
+use crate::ground::{Server, databases, eventually};
 
 /// A day that is over, ten days ago.
 fn day_us() -> i64 {
@@ -139,4 +142,32 @@ async fn a_deleted_release_is_in_no_day_that_it_shared() {
         shop
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn page_views_that_are_still_open_are_data_of_the_project() {
+    for database in databases().await {
+        let settings = Settings {
+            public_read: true,
+            ..Settings::default()
+        };
+        let server = Server::start(database, settings).await;
+        let overview = async || {
+            let address = format!("{}/shop", server.url);
+            let page = server.client.get(address).send().await.unwrap();
+            page.text().await.unwrap()
+        };
+        assert!(overview().await.contains("Nothing has arrived yet"));
+        let key = server.token(Scope::Rum).await;
+        beacon(&server, &key, "v1", "1").await;
+        eventually("the page view is put aside", async || {
+            let waiting = server.store.projects_to_fold().await.unwrap();
+            waiting.is_empty().then_some(())
+        })
+        .await;
+        let page = overview().await;
+        assert!(!page.contains("Nothing has arrived yet"), "{page}");
+        assert!(page.contains("data to"), "{}", server.engine);
+        server.stop().await;
+    }
 }

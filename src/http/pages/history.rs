@@ -321,19 +321,22 @@ fn gaps(visit: &Visit, tracked: &Tracked, points: &[&Point], by: By) -> Vec<(i64
     silent_releases(points, rank, newest, visit.now_us)
 }
 
-/// Stretches of more than three days between one point's measurements and the next one's, or after the last. A release that
-/// real users never had is no gap: others had the one before.
+/// Stretches of more than three days in which no release was measured. One that real users never had is no gap, nor is one
+/// that was taken back: others had the one before.
 fn silent_days(points: &[&Point], now_us: i64) -> Vec<(i64, i64)> {
+    let mut measured: Vec<(i64, i64)> = points.iter().map(|point| point.measured_us).collect();
+    measured.sort_unstable();
     let is_long = |(end, begin): &(i64, i64)| begin - end > SILENT_US;
-    let pairs = points.windows(2);
-    let between = pairs.map(|pair| (pair[0].measured_us.1, pair[1].measured_us.0));
-    let after = points.last().map(|last| (last.measured_us.1, now_us));
-    let after = after.filter(is_long).map(|(end, _)| (end, now_us));
-    between
-        .filter(is_long)
-        .map(within)
-        .chain(after.map(open))
-        .collect()
+    let mut gaps = Vec::new();
+    let Some((_, mut heard_us)) = measured.first().copied() else {
+        return gaps;
+    };
+    for (begin, end) in measured {
+        gaps.extend(Some((heard_us, begin)).filter(is_long).map(within));
+        heard_us = heard_us.max(end);
+    }
+    gaps.extend(Some((heard_us, now_us)).filter(is_long).map(open));
+    gaps
 }
 
 /// Stretches of several releases in a row without a point.
@@ -498,6 +501,14 @@ mod tests {
         );
         let silent = silent_days(&points, 48 * DAY_US);
         assert_eq!(silent[1..], [(41 * DAY_US, 48 * DAY_US)]);
+    }
+
+    #[test]
+    fn a_release_that_was_taken_back_leaves_no_gap_behind_it() {
+        let points = [released("v4", 0, 30), released("v5", 7, 8)];
+        let points: Vec<&Point> = points.iter().collect();
+        assert_eq!(silent_days(&points, 31 * DAY_US), []);
+        assert_eq!(silent_days(&[], 31 * DAY_US), []);
     }
 
     #[test]

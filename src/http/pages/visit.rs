@@ -151,7 +151,7 @@ impl Visit {
         Ok(newest)
     }
 
-    /// The newest data of the project: its runs, and what is folded of some of its field series.
+    /// The newest data of the project: its runs, and some of its field series.
     async fn newest_us(&self) -> Result<Option<i64>> {
         let mut newest = self.record.runs.values().map(|run| run.started_us).max();
         let mut fields: Vec<&Tracked> = self
@@ -163,7 +163,18 @@ impl Visit {
         fields.sort_by_key(|tracked| self.record.budgets(tracked).is_empty());
         for tracked in fields.into_iter().take(ASKED_FOR_AGE) {
             let project = &self.caller.project;
-            newest = newest.max(self.store.newest_folded_us(project, tracked.id).await?);
+            let folded = match tracked.predecessors.is_empty() {
+                true => self.store.newest_folded_us(project, tracked.id).await?,
+                false => None,
+            };
+            let seen = match folded {
+                Some(at_us) => Some(at_us),
+                None => {
+                    let seen = self.record.last_seen(&self.store, tracked).await?;
+                    seen.map(|(_, at_us)| at_us)
+                }
+            };
+            newest = newest.max(seen);
         }
         // Clocks of clients may run ahead a little; data from the future would look absurd.
         Ok(newest.map(|at_us| at_us.min(self.now_us)))

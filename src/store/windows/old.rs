@@ -32,8 +32,11 @@ pub(in crate::store) async fn drop_days(
     kept: &BTreeSet<String>,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    forget(tx, project, series, before_us).await?;
-    drop_before(tx, project, series, &Span::Day(before_us), kept, limit).await
+    let gone = drop_before(tx, project, series, &Span::Day(before_us), kept, limit).await?;
+    if gone > 0 {
+        forget(tx, project, series, before_us).await?;
+    }
+    Ok(gone)
 }
 
 async fn drop_before(

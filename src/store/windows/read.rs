@@ -15,7 +15,7 @@ const WAITING: &str = "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal WHERE
 
 // Several, since several releases may have the newest day.
 const NEWEST_DAYS: &str = "SELECT start_us, told FROM series_window \
-     WHERE project_id = $1 AND series_id = $2 AND kind = $3 ORDER BY start_us DESC, release DESC LIMIT 8";
+     WHERE project_id = $1 AND series_id = $2 AND kind = $3 ORDER BY start_us DESC, release DESC LIMIT 64";
 
 impl Store {
     /// A series' windows of one kind of span (the span's own value does not matter for runs and releases; days and
@@ -104,12 +104,16 @@ impl Store {
         complete(reading, project, series, folded, true, is_wanted).await
     }
 
-    /// When a field series was measured last, microseconds, of what is folded.
+    /// When a field series was measured last, microseconds, as its newest day tells; none while something waits for its
+    /// fold, or where no day is kept.
     pub async fn newest_folded_us(
         &self,
         project: &ProjectId,
         series: SeriesId,
     ) -> Result<Option<i64>, StoreError> {
+        if !self.is_folded(project).await? {
+            return Ok(None);
+        }
         let (kind, ..) = columns(&Span::Day(0));
         let wanted = args![project, series.id(), kind];
         let rows: Vec<(i64, String)> = self.db.rows(NEWEST_DAYS, wanted).await?;
