@@ -1,20 +1,31 @@
 //! Many small steps that add up: a ramp told from a staircase.
 //!
-//! Source: model choice between k steps and a continuous flat-ramp-flat by the Bayesian information criterion (Schwarz
-//! 1978; Yao 1988 for change points), with squared error in units of the long-run variance, so that lingering noise
-//! does not buy parameters. Assumes a bleed about as steep at its end as at its start. Smallest sample: a change that
-//! [`super::change_point`] found, with [`RAMP`] runs to fit. Cannot tell a ramp from one step within its noise: then
-//! it stays a step with a range of places.
+//! Source: model choice between k steps and a continuous flat-ramp-flat after the Bayesian information criterion
+//! (Schwarz 1978; Yao 1988 for change points), with the [`super::likelihood`] of what each leaves over: one run that
+//! jumps by more than the noise around it is a step, whatever a straight line through all runs would cost. Assumes a
+//! bleed about as steep at its end as at its start. Smallest sample: a change over [`RAMP`] runs. Cannot tell a ramp
+//! from one step within its noise: then it stays a step with a range of places.
 
 use super::change_point::LEVEL_RUNS;
 use super::levels::{Levels, Split};
+use super::likelihood::Likelihood;
 use super::signal::Signal;
 
-/// Fewest runs over which a change may be spread to count as a ramp: fewer are a step whose place is not sure.
-pub const RAMP: usize = 12;
+/// Least length of a climb.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Length {
+    /// In runs.
+    pub(super) runs: usize,
+    /// In releases.
+    pub(super) releases: usize,
+}
 
-/// Fewest releases that a ramp takes: what two or three did are their steps.
-const RAMP_RELEASES: usize = 4;
+/// Over fewer runs than these a change is a step whose place is not sure; what two or three releases did are their
+/// steps.
+pub(super) const RAMP: Length = Length {
+    runs: 20,
+    releases: 4,
+};
 
 /// A flat level, a straight climb, a flat level.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,14 +37,14 @@ pub(super) struct Ramp {
     /// Level after minus level before, on the scale of the tests.
     pub(super) shift: f64,
     /// Squared error over the region it was fitted to.
-    pub(super) error: f64,
+    error: f64,
 }
 
 /// What a stretch of runs did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Shape {
     Step(Split),
-    /// The ramp, and by how much in z-like units it beats no change.
+    /// The ramp, and its evidence in z-like units.
     Ramp(Ramp, f64),
 }
 
@@ -58,6 +69,8 @@ impl Shape {
 /// Prefix sums of values, places and their products, from which a ramp's fit takes constant time. The place of a row is
 /// that of its release's first row: all rows of a release share its level.
 pub(super) struct Climb {
+    /// The values, less the stretch's first one.
+    value: Vec<f64>,
     place: Vec<f64>,
     release: Vec<usize>,
     y: Vec<f64>,
@@ -97,6 +110,7 @@ impl Climb {
             running(&|t, x| t * x),
         );
         Self {
+            value: signal.tame.iter().map(|x| x - centre).collect(),
             place,
             release: releases.to_vec(),
             y,
@@ -133,8 +147,21 @@ impl Climb {
     }
 
     /// Whether a climb between these rows is long enough to be one.
-    fn long_enough(&self, a: usize, b: usize) -> bool {
-        b >= a + RAMP && self.release[b] >= self.release[a] + RAMP_RELEASES
+    fn long_enough(&self, a: usize, b: usize, least: Length) -> bool {
+        b >= a + least.runs && self.release[b] >= self.release[a] + least.releases
+    }
+
+    /// What is left of the runs `start..end` when this ramp and the mean are taken off.
+    fn without(&self, ramp: &Ramp, start: usize, end: usize) -> Vec<f64> {
+        let (foot, width) = (
+            self.place[ramp.start],
+            self.place[ramp.end] - self.place[ramp.start],
+        );
+        let climbed = |i: usize| ramp.shift * ((self.place[i] - foot) / width).clamp(0.0, 1.0);
+        let mut left_over: Vec<f64> = (start..end).map(|i| self.value[i] - climbed(i)).collect();
+        let mean = left_over.iter().sum::<f64>() / left_over.len().max(1) as f64;
+        left_over.iter_mut().for_each(|x| *x -= mean);
+        left_over
     }
 
     /// The ramp's ends where its releases begin and end.
@@ -152,12 +179,13 @@ impl Climb {
     }
 
     /// The best ramp within `start..end`, coarse places first, then every place around the best.
-    pub(super) fn best(&self, start: usize, end: usize) -> Option<Ramp> {
-        if end - start < RAMP + LEVEL_RUNS {
+    pub(super) fn best(&self, start: usize, end: usize, least: Length) -> Option<Ramp> {
+        if end - start < least.runs + LEVEL_RUNS {
             return None;
         }
         let coarse = ((end - start) / 24).max(1);
-        let mut best = self.search(start, end, (start, end - 1), (start, end - 1), coarse)?;
+        let everywhere = (start, end - 1);
+        let mut best = self.search(start, end, [everywhere, everywhere], coarse, least)?;
         let mut step = coarse;
         while step > 1 {
             step = (step / 2).max(1);
@@ -167,7 +195,8 @@ impl Climb {
                     (place + 2 * step).min(end - 1),
                 )
             };
-            if let Some(finer) = self.search(start, end, near(best.start), near(best.end), step) {
+            let around = [near(best.start), near(best.end)];
+            if let Some(finer) = self.search(start, end, around, step, least) {
                 best = if finer.error < best.error {
                     finer
                 } else {
@@ -182,16 +211,16 @@ impl Climb {
         &self,
         start: usize,
         end: usize,
-        a: (usize, usize),
-        b: (usize, usize),
+        [a, b]: [(usize, usize); 2],
         step: usize,
+        least: Length,
     ) -> Option<Ramp> {
         let mut best: Option<Ramp> = None;
         for from in (a.0..=a.1).step_by(step) {
             for to in (b.0..=b.1)
                 .rev()
                 .step_by(step)
-                .take_while(|to| self.long_enough(from, *to))
+                .take_while(|to| self.long_enough(from, *to, least))
             {
                 let ramp = self.fit(start, end, from, to);
                 if best.is_none_or(|b| ramp.error < b.error) {
@@ -204,7 +233,18 @@ impl Climb {
 }
 
 /// Reads a staircase: runs of changes of one sign become ramps where a ramp explains them better than their steps.
-pub(super) fn shapes(levels: &Levels, climb: &Climb, splits: &[Split]) -> Vec<Shape> {
+pub(super) fn shapes(
+    likelihood: &Likelihood,
+    levels: &Levels,
+    climb: &Climb,
+    splits: &[Split],
+) -> Vec<Shape> {
+    let stairs = Stairs {
+        likelihood,
+        levels,
+        climb,
+        splits,
+    };
     let mut shapes = Vec::new();
     let mut i = 0;
     while i < splits.len() {
@@ -212,92 +252,102 @@ pub(super) fn shapes(levels: &Levels, climb: &Climb, splits: &[Split]) -> Vec<Sh
             .iter()
             .take_while(|s| s.shift.signum() == splits[i].shift.signum())
             .count();
-        shapes.extend(read_staircase(levels, climb, splits, i, i + same));
+        shapes.extend(stairs.read(i, i + same));
         i += same;
     }
     shapes
 }
 
 /// What the first changes of a staircase gain by their best reading, and the ramp that ends it: the change it begins
-/// with, its fit and its z.
-type Reading = (f64, Option<(usize, Ramp, f64)>);
+/// with and its fit.
+type Best = (f64, Option<(usize, Ramp)>);
 
 /// Longest staircase that is read as one: more steps than that in one direction are read piece by piece.
 const STAIRS: usize = 12;
 
-/// The best mixture of steps and ramps for the changes `from..to`, all of one sign, by dynamic programming.
-fn read_staircase(
-    levels: &Levels,
-    climb: &Climb,
-    splits: &[Split],
-    from: usize,
-    to: usize,
-) -> Vec<Shape> {
-    let n = to - from;
-    // best[j]: gain of reading the first j changes, and the ramp that ends there with where it begins.
-    let mut best: Vec<Reading> = vec![(0.0, None); n + 1];
-    for j in 1..=n {
-        best[j] = (best[j - 1].0, None);
-        for i in j.saturating_sub(STAIRS)..j {
-            if let Some((gain, ramp, z)) = ramp_gain(levels, climb, splits, from + i, from + j)
-                && best[i].0 + gain > best[j].0
-            {
-                best[j] = (best[i].0 + gain, Some((i, ramp, z)));
-            }
-        }
-    }
-    let mut shapes = Vec::new();
-    let mut j = n;
-    while j > 0 {
-        match best[j].1 {
-            Some((i, ramp, z)) => {
-                shapes.push(Shape::Ramp(ramp, z));
-                j = i;
-            }
-            None => {
-                shapes.push(Shape::Step(splits[from + j - 1]));
-                j -= 1;
-            }
-        }
-    }
-    shapes.reverse();
-    shapes
+/// What each parameter costs, in logarithms of the number of runs on the scale of twice the log-likelihood: three times
+/// the Bayesian criterion's, since places are picked.
+const PARAMETER_PRICE: f64 = 3.0;
+
+/// Changes of level with what they are read by.
+struct Stairs<'a> {
+    likelihood: &'a Likelihood,
+    levels: &'a Levels,
+    climb: &'a Climb,
+    splits: &'a [Split],
 }
 
-/// By how much a ramp beats the steps `first..last` of the staircase, in units of the criterion; none if it does not.
-fn ramp_gain(
-    levels: &Levels,
-    climb: &Climb,
-    splits: &[Split],
-    first: usize,
-    last: usize,
-) -> Option<(f64, Ramp, f64)> {
-    let start = first.checked_sub(1).map_or(0, |p| splits[p].at);
-    let end = splits.get(last).map_or(levels.len(), |next| next.at);
-    let ramp = climb.best(start, end)?;
-    if ramp.shift.signum() != splits[first].shift.signum() {
-        return None;
+impl Stairs<'_> {
+    /// The best mixture of steps and ramps for the changes `from..to`, all of one sign, by dynamic programming.
+    fn read(&self, from: usize, to: usize) -> Vec<Shape> {
+        let n = to - from;
+        // best[j]: gain of reading the first j changes, and the ramp that ends there with where it begins.
+        let mut best: Vec<Best> = vec![(0.0, None); n + 1];
+        for j in 1..=n {
+            best[j] = (best[j - 1].0, None);
+            for i in j.saturating_sub(STAIRS)..j {
+                if let Some((gain, ramp)) = self.ramp_gain(from + i, from + j)
+                    && best[i].0 + gain > best[j].0
+                {
+                    best[j] = (best[i].0 + gain, Some((i, ramp)));
+                }
+            }
+        }
+        let mut shapes = Vec::new();
+        let mut j = n;
+        while j > 0 {
+            match best[j].1 {
+                Some((i, ramp)) => {
+                    shapes.push(Shape::Ramp(ramp, 0.0));
+                    j = i;
+                }
+                None => {
+                    shapes.push(Shape::Step(self.splits[from + j - 1]));
+                    j -= 1;
+                }
+            }
+        }
+        shapes.reverse();
+        shapes
     }
-    let edges: Vec<usize> = std::iter::once(start)
-        .chain(splits[first..last].iter().map(|s| s.at))
-        .chain([end])
-        .collect();
-    let stairs: f64 = edges.windows(2).map(|w| levels.scatter(w[0], w[1])).sum();
-    let variance = levels.long_run_variance();
-    // A ramp has three parameters beyond its first level, each step two.
-    let price = ((end - start) as f64).ln();
-    let gain = (stairs - ramp.error) / variance + price * (2.0 * (last - first) as f64 - 3.0);
-    let z = ((levels.scatter(start, end) - ramp.error).max(0.0) / variance).sqrt();
-    (gain > 0.0).then_some((gain, ramp, z))
+
+    /// By how much a ramp beats the steps `first..last`, on the scale of twice the log-likelihood; none if it does not.
+    fn ramp_gain(&self, first: usize, last: usize) -> Option<(f64, Ramp)> {
+        let start = first.checked_sub(1).map_or(0, |p| self.splits[p].at);
+        let end = (self.splits.get(last)).map_or(self.levels.len(), |next| next.at);
+        let ramp = self.climb.best(start, end, RAMP)?;
+        if ramp.shift.signum() != self.splits[first].shift.signum() {
+            return None;
+        }
+        let edges: Vec<usize> = std::iter::once(start)
+            .chain(self.splits[first..last].iter().map(|s| s.at))
+            .chain([end])
+            .collect();
+        let stairs: Vec<f64> = edges
+            .windows(2)
+            .flat_map(|w| {
+                let level = self.levels.mean(w[0], w[1]);
+                (w[0]..w[1]).map(move |i| (i, level))
+            })
+            .map(|(i, level)| self.climb.value[i] - level)
+            .collect();
+        let climbing = self.climb.without(&ramp, start, end);
+        let runs = (end - start) as f64;
+        // A ramp has three parameters beyond its first level, each step two.
+        let fewer = 2.0 * (last - first) as f64 - 3.0;
+        let gain = self.likelihood.of_part(&climbing, start)
+            - self.likelihood.of_part(&stairs, start)
+            + PARAMETER_PRICE * runs.ln() * fewer;
+        (gain > 0.0).then_some((gain, ramp))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use super::super::change_point::splits;
+    use super::super::reading::Reading;
     use super::super::seeded::Seeded;
-    use super::super::serial::Memory;
     use super::*;
 
     fn read(values: &[f64]) -> Vec<Shape> {
@@ -308,13 +358,8 @@ mod tests {
             &values.iter().map(|x| (0.01 * x).exp()).collect::<Vec<_>>(),
             &times,
         );
-        let levels = Levels::of(&signal, &Memory::fit(&signal.tame));
         let releases: Vec<usize> = (0..values.len()).collect();
-        shapes(
-            &levels,
-            &Climb::of(&signal, &releases),
-            &splits(&signal, &levels),
-        )
+        Reading::of(&signal, &releases).shapes
     }
 
     fn noisy(random: &mut Seeded, n: usize, level: impl Fn(f64) -> f64) -> Vec<f64> {

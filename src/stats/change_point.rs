@@ -1,9 +1,9 @@
-//! Where the level of a stretch of runs changed.
+//! Where the level of a stretch of runs may have changed.
 //!
 //! Source: seeded intervals (Kovács et al. 2023) with narrowest-over-threshold (Baranowski, Chen & Fryzlewicz 2019) on
-//! the winsorised CUSUM of `levels`; then backward elimination. Assumes levels that last. Smallest sample:
-//! [`LEVEL_RUNS`] runs on each side; a gross change at the newest end, [`GROSS_RUNS`]. Cannot see a shape: a ramp comes
-//! out as a staircase, which [`super::bleed`] reads.
+//! the winsorised CUSUM of `levels`, with a low threshold: [`super::reading`] decides. Assumes levels that last.
+//! Smallest sample: [`LEVEL_RUNS`] runs on each side; a gross change at the newest end, [`GROSS_RUNS`]. Cannot see a
+//! shape: a ramp comes out as a staircase, which [`super::bleed`] reads.
 
 use super::levels::{Levels, Split};
 use super::signal::{Signal, median_of};
@@ -24,52 +24,33 @@ const GROSS_MEMORY: usize = 100;
 /// More than one in fifty there: then the series goes there at times, and more runs must tell.
 const GROSS_BEFORE: f64 = 0.02;
 
-/// A level that lasts at most so many runs and then goes back to where it was went away: no change, but a long pulse.
-const WENT_AWAY_RUNS: usize = 10;
+/// From which z on a place is suspected, as if runs were independent: what noise with memory makes of it is weighed
+/// later, by [`super::reading`].
+const SUSPECT: f64 = 5.5;
 
-/// The threshold of the largest CUSUM among `n` runs, in standard deviations. Found by simulating white, lingering,
-/// heavy-tailed, two-level and ever rougher noise, replayed run by run, so that each year is 365 looks (see the tests);
-/// the growth is that of a maximum of correlated normal variables.
-pub fn threshold(n: usize) -> f64 {
-    (2.0 * (n.max(FEWEST_LOOKS) as f64).ln()).sqrt() + EXCESS
+/// Where the level may have changed, ascending: narrowest over threshold on seeded intervals, each place then moved to
+/// the strongest one between its neighbours.
+pub(super) fn candidates(levels: &Levels) -> Vec<usize> {
+    let mut places = narrowest_over_threshold(levels);
+    for _ in 0..2 {
+        for i in 0..places.len() {
+            let start = i.checked_sub(1).map_or(0, |before| places[before]);
+            let end = places.get(i + 1).copied().unwrap_or(levels.len());
+            if let Some(strongest) = levels.strongest(start, end, LEVEL_RUNS) {
+                places[i] = strongest.at;
+            }
+        }
+    }
+    places.dedup();
+    places
 }
 
-/// A short series will be looked at as often as a long one was.
-const FEWEST_LOOKS: usize = 300;
-
-/// What the simulated maxima need beyond the asymptotic one.
-const EXCESS: f64 = 1.6;
-
-/// The z at which a change among `n` runs is told while runs still come in one by one: each of them is another look,
-/// at noise whose memory is known to about one part in √n.
-pub fn firm_threshold(n: usize) -> f64 {
-    (threshold(n) + LOOKS) * (1.0 + 1.0 / (n.max(1) as f64).sqrt())
-}
-
-/// What looking again at every run takes.
-const LOOKS: f64 = 0.4;
-
-/// The changes of level of a stretch, oldest first, each beyond the threshold against both of its neighbouring levels.
-pub(super) fn splits(signal: &Signal, levels: &Levels) -> Vec<Split> {
-    let threshold = threshold(levels.len());
-    let mut places = narrowest_over_threshold(levels, threshold);
-    let mut found = settle(levels, &mut places, threshold);
-    drop_what_went_away(levels, &mut places, &mut found);
-    found.extend(gross_at_the_end(
-        signal,
-        levels,
-        found.last().map_or(0, |s| s.at),
-    ));
-    found
-}
-
-/// Narrowest-over-threshold on seeded intervals: the places alone, ascending.
-pub(super) fn narrowest_over_threshold(levels: &Levels, threshold: f64) -> Vec<usize> {
+fn narrowest_over_threshold(levels: &Levels) -> Vec<usize> {
     let mut candidates: Vec<(usize, usize, usize)> = seeded_intervals(levels.len())
         .into_iter()
         .filter_map(|(start, end)| {
             let best = levels.strongest(start, end, LEVEL_RUNS)?;
-            (best.z.abs() > threshold).then_some((start, end, best.at))
+            (best.z.abs() > SUSPECT).then_some((start, end, best.at))
         })
         .collect();
     candidates.sort_by_key(|(start, end, _)| (end - start, *start));
@@ -103,58 +84,9 @@ fn seeded_intervals(n: usize) -> Vec<(usize, usize)> {
     intervals
 }
 
-/// Moves each place to the strongest one between its neighbours, drops the weakest while it is below the threshold.
-pub(super) fn settle(levels: &Levels, places: &mut Vec<usize>, threshold: f64) -> Vec<Split> {
-    loop {
-        for i in 0..places.len() {
-            let (start, end) = neighbours(places, i, levels.len());
-            if let Some(best) = levels.strongest(start, end, LEVEL_RUNS) {
-                places[i] = best.at;
-            }
-        }
-        let splits = compared(levels, places);
-        let weakest = splits
-            .iter()
-            .enumerate()
-            .min_by(|a, b| a.1.z.abs().total_cmp(&b.1.z.abs()));
-        match weakest {
-            Some((i, split)) if split.z.abs() < threshold => {
-                places.remove(i);
-            }
-            _ => return splits,
-        }
-    }
-}
-
-fn neighbours(places: &[usize], i: usize, n: usize) -> (usize, usize) {
-    let start = i.checked_sub(1).map_or(0, |p| places[p]);
-    (start, places.get(i + 1).copied().unwrap_or(n))
-}
-
-fn compared(levels: &Levels, places: &[usize]) -> Vec<Split> {
-    (0..places.len())
-        .map(|i| {
-            let (start, end) = neighbours(places, i, levels.len());
-            levels.split(start, places[i], end)
-        })
-        .collect()
-}
-
-/// Takes out pairs of changes that are a pulse: the level came back soon, to within a third of the way it went.
-fn drop_what_went_away(levels: &Levels, places: &mut Vec<usize>, found: &mut Vec<Split>) {
-    let pulse = |pair: &[Split]| {
-        let [up, down] = pair else { return false };
-        down.at - up.at <= WENT_AWAY_RUNS && (up.shift + down.shift).abs() < up.shift.abs() / 3.0
-    };
-    while let Some(i) = found.windows(2).position(pulse) {
-        places.drain(i..i + 2);
-        *found = compared(levels, places);
-    }
-}
-
 /// A change at the newest end that is too large to wait for [`LEVEL_RUNS`]: all new runs lie beyond the middle between
 /// both levels, the levels are [`GROSS`] apart, and the series was hardly ever there before.
-fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) -> Option<Split> {
+pub(super) fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) -> Option<Split> {
     let n = levels.len();
     let sd = signal.sd.max(levels.standard_deviation());
     (GROSS_RUNS..LEVEL_RUNS)
@@ -184,8 +116,8 @@ fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) -> Option<Spl
 
 #[cfg(test)]
 mod tests {
+    use super::super::reading::Reading;
     use super::super::seeded::Seeded;
-    use super::super::serial::Memory;
     use super::*;
 
     fn found(values: &[f64]) -> Vec<Split> {
@@ -193,7 +125,8 @@ mod tests {
             .map(|d| d * 86_400_000_000)
             .collect();
         let signal = Signal::of(&values.iter().map(|x| x.exp()).collect::<Vec<_>>(), &times);
-        splits(&signal, &Levels::of(&signal, &Memory::fit(&signal.tame)))
+        let releases: Vec<usize> = (0..values.len()).collect();
+        Reading::of(&signal, &releases).splits
     }
 
     fn stepped(random: &mut Seeded, n: usize, at: usize, step: f64) -> Vec<f64> {

@@ -4,9 +4,9 @@
 //! places. Assumes shapes of one stretch, in order. Smallest sample: what found the shape. Cannot see whose fault it is.
 
 use super::bleed::{Ramp, Shape};
-use super::change_point::firm_threshold;
 use super::judge::{Change, Kind, LEVEL_ROWS, Settings};
 use super::levels::location_range;
+use super::reading::firm_evidence;
 use super::signal::median_of;
 use super::stretch::Stretch;
 use super::tails::{normal_at_most, normal_quantile};
@@ -90,7 +90,7 @@ impl Stretch<'_> {
             end: place(last),
             effect_pct: effect,
             confidence,
-            firm: z >= firm_threshold(self.rows.len()),
+            firm: z * z >= firm_evidence(self.rows.len()),
             slope_pct_per_release: slope,
             releases,
             reason,

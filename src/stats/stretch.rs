@@ -1,28 +1,15 @@
 //! One epoch's stretch of a series, read: its noise, its levels, its steps and ramps.
 //!
-//! Source: iteration between segmentation and noise, since a step looks like memory until it is taken out (as in
-//! DeCAFS, Romano et al. 2022). It begins with the noise about the levels that [`super::levels_or_memory`] is sure of,
-//! then with the larger noise, so that nothing is taken out that lingering noise may have made. Assumes rows of one
-//! epoch in release order. Smallest sample: twice [`LEVEL_RUNS`], or with a gross change fewer. Cannot see other
+//! Source: [`super::signal`] and [`super::reading`], put together. Assumes rows of one epoch in release order. Smallest sample: twice [`LEVEL_RUNS`], or with a gross change fewer. Cannot see other
 //! stretches; of levels that last a month each, steps below two and a half standard deviations of single runs are
 //! mostly missed (see the tests), longer ones need less.
 
-use super::bleed::{Climb, Shape, shapes};
-use super::change_point::{GROSS_RUNS, LEVEL_RUNS, splits, threshold};
+use super::bleed::Shape;
+use super::change_point::{GROSS_RUNS, LEVEL_RUNS};
 use super::judge::Row;
 use super::levels::{Levels, Split};
-use super::levels_or_memory::without_levels;
-use super::serial::Memory;
+use super::reading::{Reading, left_over};
 use super::signal::Signal;
-
-/// How often the noise is taken anew from what the changes leave over; more hardly ever moves anything.
-const REFITS: usize = 3;
-
-/// A refit that lowers the noise of long means by less than this is not worth another search.
-const WORTH: f64 = 0.9;
-
-/// How far beyond the threshold a change must stand that explains its own noise away.
-const STRICTER: f64 = 2.0;
 
 /// A stretch, ready to be asked.
 pub(super) struct Stretch<'a> {
@@ -48,7 +35,11 @@ impl<'a> Stretch<'a> {
         let values: Vec<f64> = rows.iter().map(|r| r.value).collect();
         let times: Vec<i64> = rows.iter().map(|r| r.time_us).collect();
         let signal = Signal::of(&values, &times);
-        let (levels, splits, shapes) = read(&signal, &numbered(&rows));
+        let Reading {
+            levels,
+            splits,
+            shapes,
+        } = Reading::of(&signal, &numbered(&rows));
         Some(Self {
             rows,
             places,
@@ -61,7 +52,7 @@ impl<'a> Stretch<'a> {
 
     /// The values as they came, on the scale of the tests, less everything that was found in them.
     pub(super) fn noise(&self) -> Vec<f64> {
-        let left_over = without(&self.signal, &self.levels, &self.shapes);
+        let left_over = left_over(&self.signal, &self.levels, &self.shapes);
         let drawn_in = self
             .signal
             .plain
@@ -90,77 +81,6 @@ fn numbered(rows: &[Row<'_>]) -> Vec<usize> {
             number
         })
         .collect()
-}
-
-/// Levels, steps and shapes, with the noise that they leave over.
-fn read(signal: &Signal, releases: &[usize]) -> (Levels, Vec<Split>, Vec<Shape>) {
-    let climb = Climb::of(signal, releases);
-    let mut levels = Levels::of(signal, &Memory::fit(&without_levels(signal)));
-    let mut found = splits(signal, &levels);
-    let mut read = shapes(&levels, &climb, &found);
-    for _ in 0..REFITS {
-        let stairs: Vec<Shape> = found.iter().copied().map(Shape::Step).collect();
-        let left_over = match found.is_empty() {
-            true => without_strongest(signal, &levels).into_iter().collect(),
-            false => vec![
-                without(signal, &levels, &read),
-                without(signal, &levels, &stairs),
-            ],
-        };
-        // The quieter of both readings: what it leaves is noise, what the other leaves is noise and its own misfit.
-        let refits = left_over
-            .iter()
-            .map(|left| Levels::of(signal, &Memory::fit(left)));
-        let quieter =
-            |a: &Levels, b: &Levels| a.long_run_variance().total_cmp(&b.long_run_variance());
-        let Some(refit) = refits.min_by(quieter) else {
-            break;
-        };
-        if refit.long_run_variance() > WORTH * levels.long_run_variance() {
-            break;
-        }
-        let again = splits(signal, &refit);
-        if again.is_empty() {
-            break;
-        }
-        levels = refit;
-        read = shapes(&levels, &climb, &again);
-        found = again;
-    }
-    (levels, found, read)
-}
-
-/// What is left of the values when the strongest change is taken out, if it stands out clearly from what is left.
-fn without_strongest(signal: &Signal, levels: &Levels) -> Option<Vec<f64>> {
-    let n = levels.len();
-    let best = levels.strongest(0, n, LEVEL_RUNS)?;
-    let left_over = without(signal, levels, &[Shape::Step(best)]);
-    let refit = Levels::of(signal, &Memory::fit(&left_over));
-    let z = refit.split(0, best.at, n).z.abs();
-    (z > threshold(n) + STRICTER).then_some(left_over)
-}
-
-/// The values less the levels and ramps that the shapes describe.
-fn without(signal: &Signal, levels: &Levels, shapes: &[Shape]) -> Vec<f64> {
-    let n = levels.len();
-    let mut left_over = signal.tame.clone();
-    let (mut start, mut level) = (0, 0.0);
-    for i in 0..=shapes.len() {
-        let (first, last) = shapes.get(i).map_or((n, n), Shape::span);
-        let end = first.max(start);
-        if end > start {
-            level = levels.mean(start, end);
-        }
-        left_over[start..end].iter_mut().for_each(|x| *x -= level);
-        let Some(shape) = shapes.get(i) else { break };
-        let climb = shape.shift() / (last + 1 - first) as f64;
-        start = last.clamp(end, n);
-        for (k, x) in left_over[end..start].iter_mut().enumerate() {
-            *x -= level + climb * (k + 1) as f64;
-        }
-        level += shape.shift();
-    }
-    left_over
 }
 
 #[cfg(test)]

@@ -1,0 +1,308 @@
+//! What a stretch of runs went through: the levels and climbs that explain it best for their price.
+//!
+//! Source: a penalised likelihood (Yao 1988; Zhang & Siegmund 2007) under noise with memory ([`super::likelihood`]), so
+//! that a change is believed where no memory explains it as well. Candidates come from [`super::change_point`]; they
+//! are taken out one by one, first the one that is missed least, and the number of them that is worth its price stays;
+//! then [`super::bleed`] reads stairs as climbs and looks for climbs within the levels. Assumes noise of one kind up to
+//! its local strength. Smallest sample: [`LEVEL_RUNS`] on each side, and between changes [`LASTING_RUNS`]. Cannot see
+//! what is gone after fewer, nor a change that memory may have made.
+
+use super::bleed::{Climb, Length, RAMP, Shape, shapes};
+use super::change_point::{LEVEL_RUNS, candidates, gross_at_the_end};
+use super::levels::{Levels, Split};
+use super::likelihood::Likelihood;
+use super::serial::Memory;
+use super::signal::Signal;
+
+/// What a change costs on the scale of twice the log-likelihood, in logarithms of the number of runs: its place, its
+/// size, and that places are picked by their size.
+const PRICE: f64 = 3.0;
+
+/// And besides, since a series is looked at again at every run: to be seen, and to be told while runs come in.
+const SEEN_PRICE: f64 = 6.0;
+const FIRM_PRICE: f64 = 8.0;
+
+/// Runs that a level lasts, but for the newest: noise that jumps between two levels goes back sooner.
+const LASTING_RUNS: usize = 10;
+
+/// Most changes that are weighed against each other in one stretch; where more are suspected, the strongest.
+const MOST: usize = 12;
+
+/// From so few candidates on the one that is missed least is found by the likelihood itself.
+const WEIGHED: usize = 8;
+
+/// How far from where a change was suspected its likeliest place is looked for.
+const NEAR: usize = 9;
+
+/// Evidence of a step counts half when it rests on so many runs on its shorter side, a fifth on half as many: noise
+/// lingers in ways that no model of it knows. A climb shows itself by its shape as well.
+const HALF_STEP_RUNS: f64 = 20.0;
+const HALF_CLIMB_RUNS: f64 = 6.0;
+
+/// What a climb must have gone over for its evidence to count for a change that is told as a step.
+const LEAST_CLIMB: Length = Length {
+    runs: 6,
+    releases: 2,
+};
+
+/// Which evidence is told while runs still come in one by one: z² of a change among `n` runs.
+pub(super) fn firm_evidence(n: usize) -> f64 {
+    place_price(n) + FIRM_PRICE
+}
+
+fn place_price(n: usize) -> f64 {
+    PRICE * (n.max(2) as f64).ln()
+}
+
+/// A stretch, read.
+pub(super) struct Reading {
+    /// Its levels with the noise that the shapes leave over.
+    pub(super) levels: Levels,
+    /// Where the level changed, before stairs were read as climbs.
+    pub(super) splits: Vec<Split>,
+    /// What it went through, oldest first, each with its evidence.
+    pub(super) shapes: Vec<Shape>,
+}
+
+impl Reading {
+    /// Reads a signal; `releases` numbers the runs' releases, ascending.
+    pub(super) fn of(signal: &Signal, releases: &[usize]) -> Self {
+        let n = signal.tame.len();
+        let plain = Levels::of(signal, &Memory::none(&signal.tame));
+        let mut suspected = candidates(&plain);
+        while suspected.len() > MOST {
+            drop_weakest(&plain, &mut suspected);
+        }
+        let noise = left_over(signal, &plain, &steps(&plain, &suspected));
+        let likelihood = Likelihood::around(&signal.tame, &noise, &suspected);
+        let reader = Reader {
+            signal,
+            plain: &plain,
+            likelihood: &likelihood,
+            climb: Climb::of(signal, releases),
+            price: place_price(n) + SEEN_PRICE,
+        };
+        let mut places = reader.worth_their_price(suspected);
+        reader.settle(&mut places);
+        let splits = steps_of(&plain, &places);
+        let mut shapes = shapes(&likelihood, &plain, &reader.climb, &splits);
+        reader.add_climbs(&mut shapes);
+        let shapes = reader.with_evidence(&shapes);
+        let noise = left_over(signal, &plain, &shapes);
+        let levels = Levels::of(signal, &Memory::fit(&noise));
+        let mut reading = Self {
+            levels,
+            splits,
+            shapes,
+        };
+        reading.add_gross(signal);
+        reading
+    }
+
+    /// A change at the newest end that is too large to wait for.
+    fn add_gross(&mut self, signal: &Signal) {
+        let last = self.shapes.last().map_or(0, |shape| shape.span().1);
+        if let Some(split) = gross_at_the_end(signal, &self.levels, last) {
+            self.splits.push(split);
+            self.shapes.push(Shape::Step(split));
+        }
+    }
+}
+
+/// What a stretch is read by.
+struct Reader<'a> {
+    signal: &'a Signal,
+    /// Levels under noise without memory.
+    plain: &'a Levels,
+    likelihood: &'a Likelihood,
+    climb: Climb,
+    price: f64,
+}
+
+impl Reader<'_> {
+    fn likelihood_of(&self, shapes: &[Shape]) -> f64 {
+        let noise = left_over(self.signal, self.plain, shapes);
+        self.likelihood.of(&noise)
+    }
+
+    fn likelihood_of_steps(&self, places: &[usize]) -> f64 {
+        self.likelihood_of(&steps(self.plain, places))
+    }
+
+    /// Those of the places that explain more than they cost.
+    fn worth_their_price(&self, mut places: Vec<usize>) -> Vec<usize> {
+        let mut best = (self.likelihood_of_steps(&[]), Vec::new());
+        while !places.is_empty() {
+            let explains = self.likelihood_of_steps(&places);
+            let worth = explains - self.price * places.len() as f64;
+            if worth > best.0 && are_lasting(&places) {
+                best = (worth, places.clone());
+            }
+            if places.len() > WEIGHED {
+                drop_weakest(self.plain, &mut places);
+                continue;
+            }
+            let without = |i: usize| {
+                let mut less = places.clone();
+                less.remove(i);
+                self.likelihood_of_steps(&less)
+            };
+            let least_missed = (0..places.len())
+                .map(|i| (without(i), i))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            if let Some((_, i)) = least_missed {
+                places.remove(i);
+            }
+        }
+        best.1
+    }
+
+    /// Moves each place to the likeliest one near it; twice, since neighbours move each other's levels.
+    fn settle(&self, places: &mut [usize]) {
+        for _ in 0..2 {
+            for i in 0..places.len() {
+                let (start, end) = neighbours(places, i, self.plain.len());
+                let first = (start + LEVEL_RUNS).max(places[i].saturating_sub(NEAR));
+                let last = end.saturating_sub(LEVEL_RUNS).min(places[i] + NEAR);
+                let mut moved = places.to_vec();
+                let likeliest = (first..=last)
+                    .map(|at| {
+                        moved[i] = at;
+                        (self.likelihood_of_steps(&moved), at)
+                    })
+                    .max_by(|a, b| a.0.total_cmp(&b.0));
+                if let Some((_, at)) = likeliest {
+                    places[i] = at;
+                }
+            }
+        }
+    }
+
+    /// Adds climbs within what counts as a level so far, where they are worth their price.
+    fn add_climbs(&self, shapes: &mut Vec<Shape>) {
+        let mut start = 0;
+        let mut levels = Vec::new();
+        for (first, last) in shapes
+            .iter()
+            .map(Shape::span)
+            .chain([(self.plain.len(), 0)])
+        {
+            if first > start {
+                levels.push((start, first));
+            }
+            start = last;
+        }
+        for (start, end) in levels {
+            let Some(ramp) = self.climb.best(start, end, RAMP) else {
+                continue;
+            };
+            let mut more = shapes.clone();
+            let at = more.partition_point(|shape| shape.span().0 <= start);
+            more.insert(at, Shape::Ramp(ramp, 0.0));
+            if self.likelihood_of(&more) - self.likelihood_of(shapes) > self.price {
+                *shapes = more;
+            }
+        }
+    }
+
+    /// Each shape with its evidence: the root of what the likelihood gains by it, less where that rests on few runs.
+    fn with_evidence(&self, shapes: &[Shape]) -> Vec<Shape> {
+        let n = self.plain.len();
+        let explained = self.likelihood_of(shapes);
+        let spans: Vec<(usize, usize)> = shapes.iter().map(Shape::span).collect();
+        let weighed = shapes.iter().enumerate().map(|(i, shape)| {
+            let mut less = shapes.to_vec();
+            less.remove(i);
+            let without = self.likelihood_of(&less);
+            let from = i.checked_sub(1).map_or(0, |before| spans[before].1);
+            let to = spans.get(i + 1).map_or(n, |next| next.0);
+            let evidence = |gain: f64, first: usize, half_runs: f64| {
+                let shorter = first.saturating_sub(from).min(to.saturating_sub(first));
+                gain.max(0.0) / (1.0 + (half_runs / shorter.max(1) as f64).powi(2))
+            };
+            match *shape {
+                Shape::Ramp(ramp, _) => {
+                    let gain = explained - without;
+                    Shape::Ramp(ramp, evidence(gain, ramp.start + 1, HALF_CLIMB_RUNS).sqrt())
+                }
+                Shape::Step(split) => {
+                    let as_step = evidence(explained - without, split.at, HALF_STEP_RUNS);
+                    // What began as a climb and is too short to be told as one is as much of a change.
+                    let climb = self.climb.best(from, to, LEAST_CLIMB).map(|ramp| {
+                        let mut climbing = less.clone();
+                        climbing.insert(i, Shape::Ramp(ramp, 0.0));
+                        let gain = self.likelihood_of(&climbing) - without - (n as f64).ln();
+                        evidence(gain, ramp.start + 1, HALF_CLIMB_RUNS)
+                    });
+                    let z = as_step.max(climb.unwrap_or(0.0)).sqrt() * split.shift.signum();
+                    Shape::Step(Split { z, ..split })
+                }
+            }
+        });
+        weighed.collect()
+    }
+}
+
+/// Steps at these places, without evidence.
+fn steps(levels: &Levels, places: &[usize]) -> Vec<Shape> {
+    let splits = steps_of(levels, places);
+    splits.into_iter().map(Shape::Step).collect()
+}
+
+fn steps_of(levels: &Levels, places: &[usize]) -> Vec<Split> {
+    let n = levels.len();
+    (0..places.len())
+        .map(|i| {
+            let (start, end) = neighbours(places, i, n);
+            levels.split(start, places[i], end)
+        })
+        .collect()
+}
+
+fn are_lasting(places: &[usize]) -> bool {
+    let starts = std::iter::once(&0).chain(places);
+    starts
+        .zip(places)
+        .all(|(start, end)| end - start >= LASTING_RUNS)
+}
+
+/// The ends of the two levels that meet at the `i`th place.
+fn neighbours(places: &[usize], i: usize, n: usize) -> (usize, usize) {
+    let start = i.checked_sub(1).map_or(0, |p| places[p]);
+    (start, places.get(i + 1).copied().unwrap_or(n))
+}
+
+fn drop_weakest(levels: &Levels, places: &mut Vec<usize>) {
+    let strength = |i: usize| {
+        let (start, end) = neighbours(places, i, levels.len());
+        levels.split(start, places[i], end).z.abs()
+    };
+    let weakest = (0..places.len()).min_by(|a, b| strength(*a).total_cmp(&strength(*b)));
+    if let Some(i) = weakest {
+        places.remove(i);
+    }
+}
+
+/// The tame values less the levels and climbs that the shapes describe.
+pub(super) fn left_over(signal: &Signal, levels: &Levels, shapes: &[Shape]) -> Vec<f64> {
+    let n = levels.len();
+    let centre = signal.tame.first().copied().unwrap_or(0.0);
+    let mut left_over: Vec<f64> = signal.tame.iter().map(|x| x - centre).collect();
+    let (mut start, mut level) = (0, 0.0);
+    for i in 0..=shapes.len() {
+        let (first, last) = shapes.get(i).map_or((n, n), Shape::span);
+        let end = first.max(start);
+        if end > start {
+            level = levels.mean(start, end);
+        }
+        left_over[start..end].iter_mut().for_each(|x| *x -= level);
+        let Some(shape) = shapes.get(i) else { break };
+        let climb = shape.shift() / (last + 1 - first) as f64;
+        start = last.clamp(end, n);
+        for (k, x) in left_over[end..start].iter_mut().enumerate() {
+            *x -= level + climb * (k + 1) as f64;
+        }
+        level += shape.shift();
+    }
+    left_over
+}
