@@ -72,7 +72,7 @@ const STREAMS: &[Stream] = &[
         metric: "lcp",
         device: "mobile",
         level: story::PRODUCT_LCP_MOBILE,
-        views: 480.0,
+        views: 960.0,
     },
     Stream {
         flow: "/product/:id",

@@ -100,17 +100,17 @@ pub(super) const SEARCH_INP: Level = Level {
     start_ms: 182.0,
     changes: &[],
 };
-/// Eight releases of about +1 %, stopped by v2.9.
+/// Eight releases of a good +1 % each, stopped by v2.9.
 const PRODUCT_CHANGES: &[(usize, f64)] = &[
-    (1, 1.0105),
-    (2, 1.0105),
-    (3, 1.0105),
-    (4, 1.0105),
-    (5, 1.0105),
-    (6, 1.0105),
-    (7, 1.0105),
-    (8, 1.0105),
-    (9, 0.920),
+    (1, 1.0125),
+    (2, 1.0125),
+    (3, 1.0125),
+    (4, 1.0125),
+    (5, 1.0125),
+    (6, 1.0125),
+    (7, 1.0125),
+    (8, 1.0125),
+    (9, 0.905),
     (FIELD_EPOCH, 0.985),
     (28, 0.970),
 ];

@@ -6,6 +6,7 @@
 //! shape: a ramp comes out as a staircase, which [`super::bleed`] reads.
 
 use super::levels::{Levels, Split};
+use super::serial::Memory;
 use super::signal::{Signal, median_of};
 
 /// Runs that a level needs on each side. Rank tests cannot tell five standard deviations with fewer either: the
@@ -88,7 +89,6 @@ fn seeded_intervals(n: usize) -> Vec<(usize, usize)> {
 /// both levels, the levels are [`GROSS`] apart, and the series was hardly ever there before.
 pub(super) fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) -> Option<Split> {
     let n = levels.len();
-    let sd = signal.sd.max(levels.standard_deviation());
     (GROSS_RUNS..LEVEL_RUNS)
         .rev()
         .filter_map(|runs| n.checked_sub(runs))
@@ -98,6 +98,7 @@ pub(super) fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) ->
                 return None;
             }
             let (old, new) = (&signal.plain[start..at], &signal.plain[at..]);
+            let sd = noise_of(&signal.tame[start..at]).max(noise_of(&signal.tame[at..]));
             let (from, to) = (median_of(&mut old.to_vec()), median_of(&mut new.to_vec()));
             let (middle, shift) = (f64::midpoint(from, to), to - from);
             let beyond = |x: &&f64| (**x - middle).signum() == shift.signum();
@@ -112,6 +113,14 @@ pub(super) fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) ->
                 z: shift / levels.error(start, at, n),
             })
         })
+}
+
+/// The standard deviation of these runs: about their mean or from one to the next, whichever is larger.
+fn noise_of(tame: &[f64]) -> f64 {
+    let mean = tame.iter().sum::<f64>() / tame.len() as f64;
+    let scatter: f64 = tame.iter().map(|x| (x - mean).powi(2)).sum();
+    let about_mean = scatter / (tame.len() as f64 - 1.0);
+    about_mean.max(Memory::none(tame).variance).sqrt()
 }
 
 #[cfg(test)]

@@ -22,6 +22,9 @@ const PRICE: f64 = 3.0;
 const SEEN_PRICE: f64 = 6.0;
 const FIRM_PRICE: f64 = 8.0;
 
+/// What a climb costs besides in the choice of steps, in logarithms of the number of runs: it bends to more than a step.
+const CLIMB_PRICE: f64 = 2.0;
+
 /// Runs that a level lasts, but for the newest: noise that jumps between two levels goes back sooner.
 const LASTING_RUNS: usize = 10;
 
@@ -129,14 +132,23 @@ impl Reader<'_> {
         self.likelihood_of(&steps(self.plain, places))
     }
 
-    /// Those of the places that explain more than they cost.
+    /// Those of the places that explain more than they cost, together with the climbs between them.
     fn worth_their_price(&self, mut places: Vec<usize>) -> Vec<usize> {
-        let mut best = (self.likelihood_of_steps(&[]), Vec::new());
-        while !places.is_empty() {
-            let explains = self.likelihood_of_steps(&places);
-            let worth = explains - self.price * places.len() as f64;
-            if worth > best.0 && are_lasting(&places) {
-                best = (worth, places.clone());
+        let mut best = (f64::NEG_INFINITY, Vec::new());
+        loop {
+            if are_lasting(&places) {
+                let mut shapes = steps(self.plain, &places);
+                self.add_climbs(&mut shapes);
+                let climbs = (shapes.len() - places.len()) as f64;
+                let worth = self.likelihood_of(&shapes)
+                    - self.price * shapes.len() as f64
+                    - CLIMB_PRICE * (self.plain.len() as f64).ln() * climbs;
+                if worth > best.0 {
+                    best = (worth, places.clone());
+                }
+            }
+            if places.is_empty() {
+                return best.1;
             }
             if places.len() > WEIGHED {
                 drop_weakest(self.plain, &mut places);
@@ -154,7 +166,6 @@ impl Reader<'_> {
                 places.remove(i);
             }
         }
-        best.1
     }
 
     /// Moves each place to the likeliest one near it; twice, since neighbours move each other's levels.
