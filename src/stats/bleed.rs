@@ -1,9 +1,9 @@
 //! Many small steps that add up: a ramp told from a staircase.
 //!
 //! Source: model choice between k steps and a continuous flat-ramp-flat after the Bayesian information criterion
-//! (Schwarz 1978; Yao 1988 for change points), with the [`super::likelihood`] of what each leaves over: one run that
+//! (Schwarz 1978; Yao 1988 for change points), with the `likelihood` of what each leaves over: one run that
 //! jumps by more than the noise around it is a step, whatever a straight line through all runs would cost. Assumes a
-//! bleed about as steep at its end as at its start. Smallest sample: a change over [`RAMP`] runs. Cannot tell a ramp
+//! bleed about as steep at its end as at its start. Smallest sample: a change over twenty runs. Cannot tell a ramp
 //! from one step within its noise: then it stays a step with a range of places.
 
 use super::change_point::LEVEL_RUNS;

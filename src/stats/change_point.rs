@@ -1,7 +1,7 @@
 //! Where the level of a stretch of runs may have changed.
 //!
 //! Source: seeded intervals (Kovács et al. 2023) with narrowest-over-threshold (Baranowski, Chen & Fryzlewicz 2019) on
-//! the winsorised CUSUM of `levels`, with a low threshold: [`super::reading`] decides. Assumes levels that last.
+//! the winsorised CUSUM of `levels`, with a low threshold: `reading` decides. Assumes levels that last.
 //! Smallest sample: [`LEVEL_RUNS`] runs on each side; a gross change at the newest end, [`GROSS_RUNS`]. Cannot see a
 //! shape: a ramp comes out as a staircase, which [`super::bleed`] reads.
 

@@ -84,11 +84,6 @@ impl Levels {
         own * self.inflation[end - start] / n
     }
 
-    /// Standard deviation of one run.
-    pub(super) fn standard_deviation(&self) -> f64 {
-        self.variance.sqrt()
-    }
-
     /// Variance that one run adds to a sum over long stretches.
     pub(super) fn long_run_variance(&self) -> f64 {
         self.variance * self.inflation.last().copied().unwrap_or(1.0)
