@@ -13,9 +13,6 @@ use super::tails::{normal_at_most, normal_quantile};
 use super::wording;
 use super::{CONFIDENCE, Direction, Interval};
 
-/// A change smaller than this share of the noise of single runs is nobody's regression, however many runs prove it.
-const NOISE_SHARE: f64 = 0.5;
-
 impl Stretch<'_> {
     /// What this stretch did, oldest first, without what is too small to matter.
     pub(super) fn changes(&self, settings: &Settings) -> Vec<Change> {
@@ -56,7 +53,7 @@ impl Stretch<'_> {
             lower: self.signal.percent(old, effect.lower),
             upper: self.signal.percent(old, effect.upper),
         };
-        if effect.value.abs() < settings.minimum_pct || shift.abs() < NOISE_SHARE * self.signal.sd {
+        if effect.value.abs() < settings.minimum_pct {
             return None;
         }
         let (lo, hi, z) = match shape {
