@@ -27,7 +27,7 @@ const GROSS_BEFORE: f64 = 0.02;
 
 /// From which z on a place is suspected, as if runs were independent: what noise with memory makes of it is weighed
 /// later, by [`super::reading`].
-const SUSPECT: f64 = 5.5;
+const SUSPECT: f64 = 6.0;
 
 /// Where the level may have changed, ascending: narrowest over threshold on seeded intervals, each place then moved to
 /// the strongest one between its neighbours.
@@ -42,7 +42,6 @@ pub(super) fn candidates(levels: &Levels) -> Vec<usize> {
             }
         }
     }
-    places.dedup();
     places
 }
 

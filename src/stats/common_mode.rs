@@ -79,9 +79,10 @@ pub fn shared_shifts(members: &[Member<'_>]) -> Vec<i64> {
             continue;
         };
         let near = |other: i64| {
-            asked
-                .iter()
-                .any(|a| a.place(other).abs_diff(a.place(time)) <= 2 * APART)
+            // Who ended before both, or began after them, has them at one place and cannot tell.
+            let tells = |a: &&Asked<'_>| a.moved(other).is_some() && a.moved(time).is_some();
+            let apart = |a: &Asked<'_>| a.place(other).abs_diff(a.place(time));
+            asked.iter().filter(tells).any(|a| apart(a) <= 2 * APART)
         };
         match found.iter_mut().find(|(other, _)| near(*other)) {
             Some(known) if known.1 < strength => *known = (time, strength),
@@ -232,6 +233,25 @@ mod tests {
         assert_eq!(
             found.first().map(Vec::as_slice),
             Some(&[(Kind::Epoch, true), (Kind::Step, false)][..])
+        );
+    }
+
+    #[test]
+    fn a_series_that_ended_does_not_make_two_shifts_one() {
+        let mut values = fleet(5, |_, i| match i {
+            0..60 => 1.0,
+            60..130 => 1.1,
+            _ => 1.25,
+        });
+        values[5].truncate(20);
+        let found = kinds(&values);
+        let epochs = |changes: &Vec<(Kind, bool)>| {
+            let epoch = |change: &&(Kind, bool)| change.0 == Kind::Epoch;
+            (changes.iter().filter(epoch).count(), changes.len())
+        };
+        assert!(
+            found[..5].iter().all(|changes| epochs(changes) == (2, 2)),
+            "{found:?}"
         );
     }
 

@@ -1,8 +1,8 @@
 //! What one series did, told in hindsight: steps, bleeds, improvements and epochs, with their ranges and reasons.
 //!
 //! Source: [`super::change_point`] and [`super::bleed`], put together. Assumes rows in release order, one a run (or one
-//! a day for the field). Smallest sample: four runs on each side of a change. Cannot see what all series of a testbed
-//! share: [`super::common_mode`] does; nor when it would have been told: [`super::replay`] does.
+//! a day for the field). Smallest sample: seven runs on each side of a change, four after a gross one. Cannot see what
+//! all series of a testbed share: [`super::common_mode`] does; nor when it would have been told: [`super::replay`] does.
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@
 //! that a change is believed where no memory explains it as well. Candidates come from [`super::change_point`]; they
 //! are taken out one by one, first the one that is missed least, and the number of them that is worth its price stays;
 //! then [`super::bleed`] reads stairs as climbs and looks for climbs within the levels. Assumes noise of one kind up to
-//! its local strength. Smallest sample: [`LEVEL_RUNS`] on each side, and between changes [`LASTING_RUNS`]. Cannot see
+//! its local strength. Smallest sample: [`LASTING_RUNS`] before each change, [`LEVEL_RUNS`] after the newest. Cannot see
 //! what is gone after fewer, nor a change that memory may have made.
 
 use super::bleed::{Climb, Length, RAMP, Shape, shapes};
@@ -28,8 +28,13 @@ const CLIMB_PRICE: f64 = 2.0;
 /// Runs that a level lasts, but for the newest: noise that jumps between two levels goes back sooner.
 const LASTING_RUNS: usize = 10;
 
-/// Most changes that are weighed against each other in one stretch; where more are suspected, the strongest.
+/// From how many standard deviations of a run a pulse is gross.
+const PULSE: f64 = 6.0;
+
+/// Most changes that are weighed against each other in one stretch; where more are suspected, the newest few and the
+/// strongest before them.
 const MOST: usize = 12;
+const NEWEST: usize = 4;
 
 /// From so few candidates on the one that is missed least is found by the likelihood itself.
 const WEIGHED: usize = 8;
@@ -39,7 +44,7 @@ const NEAR: usize = 9;
 
 /// Evidence of a step counts half when it rests on so many runs on its shorter side, a fifth on half as many: noise
 /// lingers in ways that no model of it knows. A climb shows itself by its shape as well.
-const HALF_STEP_RUNS: f64 = 20.0;
+const HALF_STEP_RUNS: f64 = 16.0;
 const HALF_CLIMB_RUNS: f64 = 6.0;
 
 /// What a climb must have gone over for its evidence to count for a change that is told as a step.
@@ -73,8 +78,13 @@ impl Reading {
         let n = signal.tame.len();
         let plain = Levels::of(signal, &Memory::none(&signal.tame));
         let mut suspected = candidates(&plain);
+        let drawn_in = without_short_levels(signal, &mut suspected);
+        let signal = drawn_in.as_ref().unwrap_or(signal);
+        let plain = Levels::of(signal, &Memory::none(&signal.tame));
         while suspected.len() > MOST {
-            drop_weakest(&plain, &mut suspected);
+            // What is new is what is asked for, however wild the past was.
+            let past = suspected.len() - NEWEST;
+            drop_weakest(&plain, &mut suspected, past);
         }
         let noise = left_over(signal, &plain, &steps(&plain, &suspected));
         let likelihood = Likelihood::around(&signal.tame, &noise, &suspected);
@@ -135,36 +145,51 @@ impl Reader<'_> {
     /// Those of the places that explain more than they cost, together with the climbs between them.
     fn worth_their_price(&self, mut places: Vec<usize>) -> Vec<usize> {
         let mut best = (f64::NEG_INFINITY, Vec::new());
+        while let Some(edges) = edges_of_a_short_level(&places) {
+            self.drop_least_missed(&mut places, edges);
+        }
         loop {
-            if are_lasting(&places) {
-                let mut shapes = steps(self.plain, &places);
-                self.add_climbs(&mut shapes);
-                let climbs = (shapes.len() - places.len()) as f64;
-                let worth = self.likelihood_of(&shapes)
-                    - self.price * shapes.len() as f64
-                    - CLIMB_PRICE * (self.plain.len() as f64).ln() * climbs;
-                if worth > best.0 {
-                    best = (worth, places.clone());
-                }
+            let worth = self.worth(&places);
+            if worth > best.0 {
+                best = (worth, places.clone());
             }
             if places.is_empty() {
                 return best.1;
             }
             if places.len() > WEIGHED {
-                drop_weakest(self.plain, &mut places);
-                continue;
+                let all = places.len();
+                drop_weakest(self.plain, &mut places, all);
+            } else {
+                let all = 0..places.len();
+                self.drop_least_missed(&mut places, all);
             }
-            let without = |i: usize| {
-                let mut less = places.clone();
-                less.remove(i);
-                self.likelihood_of_steps(&less)
-            };
-            let least_missed = (0..places.len())
-                .map(|i| (without(i), i))
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            if let Some((_, i)) = least_missed {
-                places.remove(i);
-            }
+        }
+    }
+
+    /// What steps at these places explain less their price, with the climbs between them where those are worth theirs.
+    fn worth(&self, places: &[usize]) -> f64 {
+        let mut shapes = steps(self.plain, places);
+        let of_steps = self.likelihood_of(&shapes) - self.price * places.len() as f64;
+        self.add_climbs(&mut shapes);
+        let climbs = (shapes.len() - places.len()) as f64;
+        let with_climbs = self.likelihood_of(&shapes)
+            - self.price * shapes.len() as f64
+            - CLIMB_PRICE * (self.plain.len() as f64).ln() * climbs;
+        of_steps.max(with_climbs)
+    }
+
+    /// Takes out that one of the places `among` whose loss costs the least.
+    fn drop_least_missed(&self, places: &mut Vec<usize>, among: std::ops::Range<usize>) {
+        let without = |i: usize| {
+            let mut less = places.clone();
+            less.remove(i);
+            self.likelihood_of_steps(&less)
+        };
+        let least_missed = among
+            .map(|i| (without(i), i))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((_, i)) = least_missed {
+            places.remove(i);
         }
     }
 
@@ -237,15 +262,17 @@ impl Reader<'_> {
                     Shape::Ramp(ramp, evidence(gain, ramp.start + 1, HALF_CLIMB_RUNS).sqrt())
                 }
                 Shape::Step(split) => {
-                    let as_step = evidence(explained - without, split.at, HALF_STEP_RUNS);
+                    let gain = explained - without;
+                    let as_step = evidence(gain, split.at, HALF_STEP_RUNS);
                     // What began as a climb and is too short to be told as one is as much of a change.
-                    let climb = self.climb.best(from, to, LEAST_CLIMB).map(|ramp| {
+                    let as_climb = self.climb.best(from, to, LEAST_CLIMB).and_then(|ramp| {
                         let mut climbing = less.clone();
                         climbing.insert(i, Shape::Ramp(ramp, 0.0));
-                        let gain = self.likelihood_of(&climbing) - without - (n as f64).ln();
-                        evidence(gain, ramp.start + 1, HALF_CLIMB_RUNS)
+                        let more = self.likelihood_of(&climbing) - without;
+                        let is_likelier = more > gain && ramp.shift * split.shift > 0.0;
+                        is_likelier.then(|| evidence(more, ramp.start + 1, HALF_CLIMB_RUNS))
                     });
-                    let z = as_step.max(climb.unwrap_or(0.0)).sqrt() * split.shift.signum();
+                    let z = as_step.max(as_climb.unwrap_or(0.0)).sqrt() * split.shift.signum();
                     Shape::Step(Split { z, ..split })
                 }
             }
@@ -270,11 +297,51 @@ fn steps_of(levels: &Levels, places: &[usize]) -> Vec<Split> {
         .collect()
 }
 
-fn are_lasting(places: &[usize]) -> bool {
+/// Which places bound the first level that does not last, if there is one before the newest.
+fn edges_of_a_short_level(places: &[usize]) -> Option<std::ops::Range<usize>> {
     let starts = std::iter::once(&0).chain(places);
-    starts
+    let short = starts
         .zip(places)
-        .all(|(start, end)| end - start >= LASTING_RUNS)
+        .position(|(start, end)| end - start < LASTING_RUNS)?;
+    Some(short.saturating_sub(1)..short + 1)
+}
+
+/// The signal with gross pulses, levels that did not last and went back, drawn in to the nearer of their neighbours like
+/// single wild runs, and the places without the edge towards it; none where there are none. The newest level may still
+/// last, and a stair on the way from one level to the next is part of a climb.
+fn without_short_levels(signal: &Signal, places: &mut Vec<usize>) -> Option<Signal> {
+    let n = signal.tame.len();
+    let mut drawn_in: Option<Signal> = None;
+    let mut i = 0;
+    while i < places.len() {
+        let (start, end) = (i.checked_sub(1).map_or(0, |p| places[p]), places[i]);
+        let now = drawn_in.as_ref().unwrap_or(signal);
+        let level = |from: usize, to: usize| {
+            now.tame[from..to].iter().sum::<f64>() / (to - from).max(1) as f64
+        };
+        let own = level(start, end);
+        let next = level(end, places.get(i + 1).copied().unwrap_or(n)) - own;
+        let past = i.checked_sub(1).map(|before| {
+            let from = before.checked_sub(1).map_or(0, |first| places[first]);
+            level(from, start) - own
+        });
+        let nearer = past
+            .filter(|shift| shift.abs() < next.abs())
+            .unwrap_or(next);
+        let is_pulse = end - start < LASTING_RUNS
+            && nearer.abs() > PULSE * signal.sd
+            && past.is_none_or(|shift| shift * next > 0.0);
+        if !is_pulse {
+            i += 1;
+            continue;
+        }
+        let edge = if past == Some(nearer) { i - 1 } else { i };
+        let drawn = drawn_in.get_or_insert_with(|| signal.clone());
+        drawn.tame[start..end].iter_mut().for_each(|x| *x += nearer);
+        places.remove(edge);
+        i = 0;
+    }
+    drawn_in
 }
 
 /// The ends of the two levels that meet at the `i`th place.
@@ -283,12 +350,13 @@ fn neighbours(places: &[usize], i: usize, n: usize) -> (usize, usize) {
     (start, places.get(i + 1).copied().unwrap_or(n))
 }
 
-fn drop_weakest(levels: &Levels, places: &mut Vec<usize>) {
+/// Takes out the weakest of the `first` places.
+fn drop_weakest(levels: &Levels, places: &mut Vec<usize>, first: usize) {
     let strength = |i: usize| {
         let (start, end) = neighbours(places, i, levels.len());
         levels.split(start, places[i], end).z.abs()
     };
-    let weakest = (0..places.len()).min_by(|a, b| strength(*a).total_cmp(&strength(*b)));
+    let weakest = (0..first).min_by(|a, b| strength(*a).total_cmp(&strength(*b)));
     if let Some(i) = weakest {
         places.remove(i);
     }
@@ -316,4 +384,73 @@ pub(super) fn left_over(signal: &Signal, levels: &Levels, shapes: &[Shape]) -> V
         level += shape.shift();
     }
     left_over
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+
+    use super::super::seeded::Seeded;
+    use super::*;
+
+    fn read(values: &[f64]) -> Vec<Shape> {
+        let times: Vec<i64> = (0..values.len() as i64)
+            .map(|d| d * 86_400_000_000)
+            .collect();
+        let runs: Vec<f64> = values.iter().map(|x| (0.01 * x).exp()).collect();
+        let releases: Vec<usize> = (0..values.len()).collect();
+        Reading::of(&Signal::of(&runs, &times), &releases).shapes
+    }
+
+    fn noisy(random: &mut Seeded, n: usize, level: impl Fn(usize) -> f64) -> Vec<f64> {
+        (0..n).map(|i| level(i) + random.normal()).collect()
+    }
+
+    #[test]
+    fn a_level_that_did_not_last_hides_no_other_change() {
+        let mut random = Seeded::new(61);
+        for (pulse, height) in [(0..8, 20.0), (50..58, 6.0)] {
+            for _ in 0..10 {
+                let level = |i: usize| {
+                    let gone = if pulse.contains(&i) { height } else { 0.0 };
+                    gone + if i < 120 { 0.0 } else { 4.0 }
+                };
+                let shapes = read(&noisy(&mut random, 200, level));
+                let found = shapes.iter().any(|s| s.span().0.abs_diff(120) <= 3);
+                assert!(found, "{shapes:?} after {pulse:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wild_past_does_not_hide_what_is_new() {
+        let mut random = Seeded::new(62);
+        let wild = |i: usize| {
+            if (i / 60).is_multiple_of(2) {
+                0.0
+            } else {
+                20.0
+            }
+        };
+        let values = noisy(&mut random, 1_000, |i| {
+            wild(i.min(899)) + if i < 950 { 0.0 } else { 6.0 }
+        });
+        let shapes = read(&values);
+        let newest = shapes.last().map(|shape| shape.span().0);
+        assert!(newest.is_some_and(|at| at.abs_diff(950) <= 3), "{shapes:?}");
+    }
+
+    #[test]
+    fn eight_runs_of_a_step_prove_less_than_forty() {
+        let mut random = Seeded::new(63);
+        let evidence = |shapes: &[Shape]| match shapes {
+            [Shape::Step(split)] => split.z.powi(2),
+            _ => panic!("{shapes:?}"),
+        };
+        for _ in 0..10 {
+            let long = noisy(&mut random, 140, |i| if i < 100 { 0.0 } else { 6.0 });
+            let (few, many) = (evidence(&read(&long[..108])), evidence(&read(&long)));
+            assert!(few < many / 2.0, "{few} {many}");
+        }
+    }
 }

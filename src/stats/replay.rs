@@ -242,6 +242,10 @@ mod tests {
         let found = findings(&series(4, 200, |i| {
             if (70..75).contains(&i) { 1.4 } else { 1.0 }
         }));
+        assert!(
+            !found.is_empty(),
+            "a gross change is told before it goes away"
+        );
         assert!(found.iter().all(|f| f.withdrawn_at.is_some()), "{found:?}");
     }
 

@@ -4,7 +4,7 @@
 //! fill few of the blocks, do not count, while memory, which is in all of them, does. It is weighed over a grid of white
 //! noise plus a first-order autoregression (as in DeCAFS, Romano et al. 2022) by Bayes' rule, since few runs cannot tell
 //! the models apart. Assumes memory that fades geometrically. Smallest sample: three runs; below six all models weigh
-//! the same. Cannot tell a random walk from many small steps: memory is capped, and what is beyond it alarms.
+//! the same. Cannot tell a random walk from many small steps: memory is capped.
 
 use super::signal::median_of;
 

@@ -48,8 +48,7 @@ impl Signal {
         let mut plain: Vec<f64> = if log {
             values.iter().map(|v| v.ln()).collect()
         } else {
-            let unit = median_of(&mut values.iter().map(|v| v.abs()).collect::<Vec<_>>())
-                .max(f64::MIN_POSITIVE);
+            let unit = unit_of(values);
             values.iter().map(|v| v / unit).collect()
         };
         remove_weekday(&mut plain, times_us);
@@ -105,6 +104,18 @@ pub(super) fn median_of(values: &mut [f64]) -> f64 {
     }
     let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     f64::midpoint(lower, upper)
+}
+
+/// What values of both signs or with zeros are measured in: their median size, or, where most are zero, the mean size.
+fn unit_of(values: &[f64]) -> f64 {
+    let mut sizes: Vec<f64> = values.iter().map(|v| v.abs()).collect();
+    let median = median_of(&mut sizes);
+    if median > 0.0 {
+        return median;
+    }
+    let count = sizes.len().max(1) as f64;
+    let mean: f64 = sizes.iter().map(|size| size / count).sum();
+    if mean > 0.0 { mean } else { 1.0 }
 }
 
 /// Standard deviation from absolute deviations: their median times 1.4826, or, where more than half are nought, what
@@ -245,6 +256,16 @@ mod tests {
         assert!(signal.sd < 0.014, "{}", signal.sd);
         let plain: Vec<f64> = noise.iter().map(|v| v.ln()).collect();
         assert_eq!(Signal::of(&noise, &days(140)).plain, plain);
+    }
+
+    #[test]
+    fn mostly_zeros_are_taken_in_units_of_their_mean() {
+        let mut shifts = vec![0.0; 11];
+        shifts.extend([100_000.0; 9]);
+        let signal = Signal::of(&shifts, &days(20));
+        assert!(signal.tame.iter().all(|x| x.is_finite()), "{signal:?}");
+        assert!((signal.plain[19] - 20.0 / 9.0).abs() < 1e-9 && signal.plain[0] == 0.0);
+        assert_eq!(Signal::of(&[0.0; 5], &days(5)).plain, [0.0; 5]);
     }
 
     #[test]
