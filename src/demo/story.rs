@@ -100,7 +100,7 @@ pub(super) const SEARCH_INP: Level = Level {
     start_ms: 182.0,
     changes: &[],
 };
-/// Eight releases of a good +1 % each, stopped by v2.9.
+/// Eight releases of +1.4 % each, stopped by v2.9.
 const PRODUCT_CHANGES: &[(usize, f64)] = &[
     (1, 1.014),
     (2, 1.014),

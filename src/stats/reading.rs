@@ -78,7 +78,7 @@ impl Reading {
         let n = signal.tame.len();
         let plain = Levels::of(signal, &Memory::none(&signal.tame));
         let mut suspected = candidates(&plain);
-        let drawn_in = without_short_levels(signal, &mut suspected);
+        let drawn_in = without_pulses(signal, &mut suspected);
         let signal = drawn_in.as_ref().unwrap_or(signal);
         let plain = Levels::of(signal, &Memory::none(&signal.tame));
         while suspected.len() > MOST {
@@ -99,8 +99,9 @@ impl Reading {
         reader.settle(&mut places);
         let splits = steps_of(&plain, &places);
         let mut shapes = shapes(&likelihood, &plain, &reader.climb, &splits);
-        reader.add_climbs(&mut shapes);
-        let shapes = reader.with_evidence(&shapes);
+        let explained = reader.likelihood_of(&shapes);
+        let explained = reader.add_climbs(&mut shapes, explained);
+        let shapes = reader.with_evidence(&shapes, explained);
         let noise = left_over(signal, &plain, &shapes);
         let levels = Levels::of(signal, &Memory::fit(&noise));
         let mut reading = Self {
@@ -169,13 +170,11 @@ impl Reader<'_> {
     /// What steps at these places explain less their price, with the climbs between them where those are worth theirs.
     fn worth(&self, places: &[usize]) -> f64 {
         let mut shapes = steps(self.plain, places);
-        let of_steps = self.likelihood_of(&shapes) - self.price * places.len() as f64;
-        self.add_climbs(&mut shapes);
+        let of_steps = self.likelihood_of(&shapes);
+        let with_climbs = self.add_climbs(&mut shapes, of_steps);
         let climbs = (shapes.len() - places.len()) as f64;
-        let with_climbs = self.likelihood_of(&shapes)
-            - self.price * shapes.len() as f64
-            - CLIMB_PRICE * (self.plain.len() as f64).ln() * climbs;
-        of_steps.max(with_climbs)
+        let climb_price = self.price + CLIMB_PRICE * (self.plain.len() as f64).ln();
+        of_steps.max(with_climbs - climb_price * climbs) - self.price * places.len() as f64
     }
 
     /// Takes out that one of the places `among` whose loss costs the least.
@@ -196,6 +195,7 @@ impl Reader<'_> {
     /// Moves each place to the likeliest one near it; twice, since neighbours move each other's levels.
     fn settle(&self, places: &mut [usize]) {
         for _ in 0..2 {
+            let before = places.to_vec();
             for i in 0..places.len() {
                 let (start, end) = neighbours(places, i, self.plain.len());
                 let first = (start + LEVEL_RUNS).max(places[i].saturating_sub(NEAR));
@@ -211,11 +211,15 @@ impl Reader<'_> {
                     places[i] = at;
                 }
             }
+            if before == *places {
+                break;
+            }
         }
     }
 
-    /// Adds climbs within what counts as a level so far, where they are worth their price.
-    fn add_climbs(&self, shapes: &mut Vec<Shape>) {
+    /// Adds climbs within what counts as a level so far, where they are worth their price; `explained` is the likelihood
+    /// of the shapes as they are, the answer that with the climbs.
+    fn add_climbs(&self, shapes: &mut Vec<Shape>, mut explained: f64) -> f64 {
         let mut start = 0;
         let mut levels = Vec::new();
         for (first, last) in shapes
@@ -235,16 +239,17 @@ impl Reader<'_> {
             let mut more = shapes.clone();
             let at = more.partition_point(|shape| shape.span().0 <= start);
             more.insert(at, Shape::Ramp(ramp, 0.0));
-            if self.likelihood_of(&more) - self.likelihood_of(shapes) > self.price {
-                *shapes = more;
+            let with_it = self.likelihood_of(&more);
+            if with_it - explained > self.price {
+                (*shapes, explained) = (more, with_it);
             }
         }
+        explained
     }
 
     /// Each shape with its evidence: the root of what the likelihood gains by it, less where that rests on few runs.
-    fn with_evidence(&self, shapes: &[Shape]) -> Vec<Shape> {
+    fn with_evidence(&self, shapes: &[Shape], explained: f64) -> Vec<Shape> {
         let n = self.plain.len();
-        let explained = self.likelihood_of(shapes);
         let spans: Vec<(usize, usize)> = shapes.iter().map(Shape::span).collect();
         let weighed = shapes.iter().enumerate().map(|(i, shape)| {
             let mut less = shapes.to_vec();
@@ -309,7 +314,7 @@ fn edges_of_a_short_level(places: &[usize]) -> Option<std::ops::Range<usize>> {
 /// The signal with gross pulses, levels that did not last and went back, drawn in to the nearer of their neighbours like
 /// single wild runs, and the places without the edge towards it; none where there are none. The newest level may still
 /// last, and a stair on the way from one level to the next is part of a climb.
-fn without_short_levels(signal: &Signal, places: &mut Vec<usize>) -> Option<Signal> {
+fn without_pulses(signal: &Signal, places: &mut Vec<usize>) -> Option<Signal> {
     let n = signal.tame.len();
     let mut drawn_in: Option<Signal> = None;
     let mut i = 0;

@@ -1,6 +1,7 @@
 //! One epoch's stretch of a series, read: its noise, its levels, its steps and ramps.
 //!
-//! Source: [`super::signal`] and [`super::reading`], put together. Assumes rows of one epoch in release order. Smallest sample: twice [`LEVEL_RUNS`], or with a gross change fewer. Cannot see other
+//! Source: [`super::signal`] and [`super::reading`], put together. Assumes rows of one epoch in release order. Smallest
+//! sample: twice [`LEVEL_RUNS`], or with a gross change fewer. Cannot see other
 //! stretches; of levels that last a month each, steps below two and a half standard deviations of single runs are
 //! mostly missed (see the tests), longer ones need less.
 
