@@ -1,6 +1,7 @@
 //! Longwatch: a performance regression observatory.
 #![doc = include_str!("architecture.md")]
 
+pub mod blind_spots;
 pub mod chart;
 pub mod cli;
 pub mod clock;

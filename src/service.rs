@@ -1,4 +1,4 @@
-//! A running service: writer, fold, upkeep, detector, notifier and HTTP, started together and stopped in order.
+//! A running service: writer, fold, upkeep, detector, blind spots, notifier and HTTP, started together and stopped in order.
 
 pub mod connections;
 
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::http::{App, Door, Settings};
 use crate::store::{Id, Store};
 use crate::writer::Writer;
-use crate::{detector, folder, notifier, upkeep};
+use crate::{blind_spots, detector, folder, notifier, upkeep};
 
 use connections::PATIENCE;
 
@@ -50,6 +50,11 @@ impl Service {
                 wake(&detect),
             )),
             tokio::spawn(upkeep::run(store.clone(), owner.clone(), stopped.clone())),
+            tokio::spawn(blind_spots::run(
+                store.clone(),
+                owner.clone(),
+                stopped.clone(),
+            )),
             tokio::spawn(detector::run(
                 store.clone(),
                 owner.clone(),

@@ -16,6 +16,7 @@ use longwatch::http::pages::layout::Section;
 use longwatch::http::pages::overview::{FindingCard, FlowRow, GoodNews, OverviewPage, ReleaseRow};
 use longwatch::http::paths;
 use longwatch::http::prose::Prose;
+use longwatch::stats::blind_spot::BlindSpot;
 use longwatch::wording;
 use longwatch::wording::finding::{Manner, Onset};
 use longwatch::wording::moment::DAY_US;
@@ -454,7 +455,10 @@ pub(crate) fn flow() -> FlowPage {
             waiver: String::new(),
         }),
         mix: Some(mix()),
-        blind_spot: Some(BlindSpotCard { step: Quantity::exact(1.4, Unit::Percent), bleed: Quantity::exact(2.2, Unit::Percent), tried: 400 }),
+        blind_spot: Some(BlindSpotCard {
+            spot: BlindSpot { step_pct: Some(1.4), bleed_pct: Some(2.2), bleed_pct_per_release: Some(0.17), power: 0.8, rows: 91, releases: 13, noise_pct: 1.1, tried: 118 },
+            by_day: true,
+        }),
         findings: lines(),
         budgets: vec![BudgetLine {
             id: "checkout-lcp".into(),

@@ -13,8 +13,9 @@ use crate::stats::detections::{Series, detect, read};
 /// Finds steps, bleeds and epochs in CSV series, and prints them as JSON
 #[derive(clap::Args)]
 #[command(
-    after_help = "A series is a file of `time,release,value[,count][,env]`, a row a run, oldest first; its name is the \
-                        file's without extension. A changed `env` is a changed machine."
+    after_help = "A series is a file of `time,release,value[,count][,env][,epoch]`, a row a run, oldest first; its name is the \
+                        file's without extension. A changed `env` is a changed machine, a changed `epoch` something else \
+                        measured. A series of the service is read from `points.csv?by=evidence`."
 )]
 pub(crate) struct Args {
     /// CSV files; a directory is walked for them
@@ -36,8 +37,20 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         .map(groups)
         .transpose()?
         .unwrap_or_default();
+    let series = series_in(&args.paths)?;
+    let started = Instant::now();
+    let found = detect(&series, &groups, args.replay);
+    let runtime_s = (started.elapsed().as_secs_f64() * 1e6).round() / 1e6;
+    say_json(
+        &json!({ "detector": concat!("longwatch ", env!("CARGO_PKG_VERSION")), "runtime_s": runtime_s, "series": found }),
+    )?;
+    Ok(Exit::Ok)
+}
+
+/// The series of all CSV files in `paths`, by name.
+pub(super) fn series_in(paths: &[PathBuf]) -> Result<BTreeMap<String, Series>, Failure> {
     let mut series = BTreeMap::new();
-    for path in &args.paths {
+    for path in paths {
         for file in csv_files(path, 0)? {
             let (name, read) = series_of(&file)?;
             if series.insert(name.clone(), read).is_some() {
@@ -54,13 +67,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
             "a series is a file that ends in .csv",
         ));
     }
-    let started = Instant::now();
-    let found = detect(&series, &groups, args.replay);
-    let runtime_s = (started.elapsed().as_secs_f64() * 1e6).round() / 1e6;
-    say_json(
-        &json!({ "detector": concat!("longwatch ", env!("CARGO_PKG_VERSION")), "runtime_s": runtime_s, "series": found }),
-    )?;
-    Ok(Exit::Ok)
+    Ok(series)
 }
 
 fn groups(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
@@ -78,7 +85,7 @@ fn series_of(path: &Path) -> Result<(String, Series), Failure> {
     let series = read(&text).map_err(|error| {
         Failure::usage(
             format!("{}: {error}", path.display()),
-            "the columns are time,release,value[,count][,env]",
+            "the columns are time,release,value[,count][,env][,epoch]",
         )
     })?;
     let name = path

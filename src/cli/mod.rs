@@ -4,7 +4,9 @@
 //! `commands!`.
 
 mod apply;
+mod backtest;
 mod backup;
+mod blindspots;
 mod ci;
 mod client;
 mod connection;
@@ -55,7 +57,9 @@ macro_rules! commands {
 
 commands! {
     Apply => apply,
+    Backtest => backtest,
     Backup => backup,
+    Blindspots => blindspots,
     Demo => demo,
     Detect => detect,
     Export => export,

@@ -19,6 +19,7 @@ use crate::clock::now_us;
 use crate::config::Config;
 use crate::record::{Measured, Record, Tracked};
 use crate::stats::common_mode::{Member, judge_together};
+use crate::stats::epoch::Boundary;
 use crate::stats::judge::{Change, Row, Settings, judge};
 use crate::store::{FindingChange, Lease, ProjectId, SeriesId, Store, StoreError};
 
@@ -103,15 +104,7 @@ pub async fn round(
 async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, StoreError> {
     let project = &lease.project;
     let waiting = store.unjudged(project).await?;
-    let config = match store.policy(project).await? {
-        // What was applied has been parsed before; a newer binary's stricter rules must not stop detection.
-        Some(policy) => Config::parse(&policy.toml).unwrap_or_else(|error| {
-            tracing::error!(%error, "the configuration in force does not parse any more");
-            Config::default()
-        }),
-        None => Config::default(),
-    };
-    let record = Record::load(store, project, Arc::new(config)).await?;
+    let record = record_in_force(store, project).await?;
     let dirty: BTreeSet<SeriesId> = waiting
         .iter()
         .filter_map(|(id, _)| {
@@ -143,6 +136,22 @@ async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, 
         .record_judgement(lease, &changes, &waiting, now_us())
         .await?;
     Ok(true)
+}
+
+/// A project's record under the configuration in force, as background work reads it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record_in_force(store: &Store, project: &ProjectId) -> Result<Record, StoreError> {
+    let config = match store.policy(project).await? {
+        // What was applied has been parsed before; a newer binary's stricter rules must not stop detection.
+        Some(policy) => Config::parse(&policy.toml).unwrap_or_else(|error| {
+            tracing::error!(%error, "the configuration in force does not parse any more");
+            Config::default()
+        }),
+        None => Config::default(),
+    };
+    Record::load(store, project, Arc::new(config)).await
 }
 
 /// The series to judge, those of one testbed together where they are few enough.
@@ -194,12 +203,7 @@ async fn judge_group(
                 .tell_shared_days(store, lease, tracked, now_us())
                 .await?;
         }
-        let mut measured = record.measured(store, tracked, q).await?;
-        if let Some(from_us) = kept_from_us(record, tracked) {
-            // What is kept for a reference only has lost what came after it.
-            measured.retain(|m| m.time_us >= from_us);
-        }
-        let boundaries = record.boundaries(store, tracked, &measured).await?;
+        let (measured, boundaries) = units(store, record, tracked).await?;
         if measured.is_empty() {
             emptied.push((*tracked, q, measured, boundaries));
         } else {
@@ -244,6 +248,25 @@ async fn judge_group(
     Ok(changes)
 }
 
+/// What a series is judged by: its runs, or days of field data, and where its epochs begin among them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn units(
+    store: &Store,
+    record: &Record,
+    tracked: &Tracked,
+) -> Result<(Vec<Measured>, Vec<Boundary>), StoreError> {
+    let q = record.watched(tracked);
+    let mut measured = record.measured(store, tracked, q).await?;
+    if let Some(from_us) = kept_from_us(record, tracked) {
+        // What is kept for a reference only has lost what came after it.
+        measured.retain(|m| m.time_us >= from_us);
+    }
+    let boundaries = record.boundaries(store, tracked, &measured).await?;
+    Ok((measured, boundaries))
+}
+
 /// Since when what a series is judged by is kept, microseconds; nothing where it is for ever.
 fn kept_from_us(record: &Record, tracked: &Tracked) -> Option<i64> {
     let retention = &record.config.project.retention;
@@ -254,14 +277,16 @@ fn kept_from_us(record: &Record, tracked: &Tracked) -> Option<i64> {
     }
 }
 
-fn settings(direction: Direction) -> Settings {
+/// What is worth telling of a series.
+pub fn settings(direction: Direction) -> Settings {
     Settings {
         direction,
         ..Settings::default()
     }
 }
 
-fn rows<'a>(record: &'a Record, measured: &[Measured]) -> Vec<Row<'a>> {
+/// Units of evidence as the detector takes them.
+pub fn rows<'a>(record: &'a Record, measured: &[Measured]) -> Vec<Row<'a>> {
     measured
         .iter()
         .map(|m| Row {

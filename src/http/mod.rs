@@ -162,6 +162,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::flows::ledger))
         .routes(routes!(api::flows::ledger_csv))
         .routes(routes!(api::flows::headroom))
+        .routes(routes!(api::blind_spots::of_flow))
         .routes(routes!(api::config::apply, api::config::show))
         .routes(routes!(api::config::declare_epoch))
         .routes(routes!(api::deletions::batch))

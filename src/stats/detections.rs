@@ -1,7 +1,7 @@
 //! From a CSV series to the changes found in it, in the shape that detection scorers read.
 //!
-//! A series is `time,release,value[,count][,env]`, one row a run, oldest first; `time` in seconds since the epoch or as
-//! a date and time of RFC 3339. A changed `env` is a changed machine. Assumes nothing of the direction: up and down are
+//! A series is `time,release,value[,count][,env][,epoch]`, one row a run, oldest first; `time` in seconds since the epoch
+//! or as a date and time of RFC 3339. A changed `env` is a changed machine, a changed `epoch` something else measured. Assumes nothing of the direction: up and down are
 //! both told. Smallest file: a header. Cannot see more than the columns say.
 
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub struct Series {
     pub counts: Vec<Option<u64>>,
     /// The machine of each row, where stated.
     pub envs: Vec<Option<String>>,
+    /// The epoch of each row, where stated.
+    pub epochs: Vec<Option<String>>,
 }
 
 /// One detection.
@@ -77,7 +79,7 @@ pub fn read(text: &str) -> Result<Series, CsvError> {
     };
     let required = |name: &str| {
         let message =
-            format!("there is no column {name}; expected time,release,value[,count][,env]");
+            format!("there is no column {name}; expected time,release,value[,count][,env][,epoch]");
         column(name).ok_or(CsvError {
             line: 1,
             field: "header".to_owned(),
@@ -85,7 +87,7 @@ pub fn read(text: &str) -> Result<Series, CsvError> {
         })
     };
     let (time, release, value) = (required("time")?, required("release")?, required("value")?);
-    let (count, env) = (column("count"), column("env"));
+    let (count, env, epoch) = (column("count"), column("env"), column("epoch"));
     let mut series = Series::default();
     for (number, line) in lines {
         let cells = fields(line);
@@ -114,9 +116,12 @@ pub fn read(text: &str) -> Result<Series, CsvError> {
             })
             .transpose()?;
         series.counts.push(parsed);
-        series
-            .envs
-            .push(env.map(cell).filter(|e| !e.is_empty()).map(str::to_owned));
+        let text = |column: Option<usize>| {
+            let text = column.map(cell).filter(|text| !text.is_empty());
+            text.map(str::to_owned)
+        };
+        series.envs.push(text(env));
+        series.epochs.push(text(epoch));
     }
     Ok(series)
 }
@@ -168,7 +173,8 @@ fn push(cells: &mut [String], c: char) {
 }
 
 impl Series {
-    fn rows(&self) -> Vec<Row<'_>> {
+    /// Its rows as the judge takes them.
+    pub fn rows(&self) -> Vec<Row<'_>> {
         (0..self.values.len())
             .map(|i| Row {
                 time_us: self.times_us[i],
@@ -179,11 +185,14 @@ impl Series {
             .collect()
     }
 
-    fn identities(&self) -> Vec<Identity<'_>> {
+    /// How each row was measured.
+    pub fn identities(&self) -> Vec<Identity<'_>> {
         self.envs
             .iter()
-            .map(|env| Identity {
+            .zip(&self.epochs)
+            .map(|(env, epoch)| Identity {
                 fingerprint: env.as_deref(),
+                workload: epoch.as_deref(),
                 ..Identity::default()
             })
             .collect()

@@ -4,6 +4,7 @@
 //! microseconds since the epoch in UTC, changes are in per cent, quantiles and confidences lie between 0 and 1.
 //! A statistic that its evidence cannot carry is an [`Err`] of [`Needs`], never a made-up number.
 
+pub mod backtest;
 pub mod bleed;
 pub mod blind_spot;
 pub mod budget;
@@ -16,6 +17,7 @@ pub mod difference;
 pub mod epoch;
 pub mod gate;
 pub mod headroom;
+mod injection;
 pub mod judge;
 mod jump;
 pub mod ledger;
@@ -90,6 +92,18 @@ pub struct Estimate {
     pub value: f64,
     /// Its standard error, in the same unit.
     pub se: f64,
+}
+
+impl Estimate {
+    /// The range that holds the truth with `confidence`, as if the error were normal.
+    pub fn interval(&self, confidence: f64) -> Interval {
+        let half = tails::normal_quantile(0.5 + confidence / 2.0) * self.se;
+        Interval {
+            value: self.value,
+            lower: self.value - half,
+            upper: self.value + half,
+        }
+    }
 }
 
 /// What a refused statistic would need before it can be given.

@@ -113,8 +113,18 @@ impl Life {
 /// Replays one series; `identities` say how each row was measured and are as long as `rows`, or empty. Findings that
 /// were taken back are in the answer too.
 pub fn replay(rows: &[Row<'_>], identities: &[Identity<'_>], settings: &Settings) -> Vec<Finding> {
+    replay_from(rows, identities, settings, 1)
+}
+
+/// The same, beginning with the first `from` rows at once.
+pub(super) fn replay_from(
+    rows: &[Row<'_>],
+    identities: &[Identity<'_>],
+    settings: &Settings,
+    from: usize,
+) -> Vec<Finding> {
     let mut life = Life::default();
-    for known in 1..=rows.len() {
+    for known in from..=rows.len() {
         let found = boundaries(&identities[..known.min(identities.len())]);
         life.see(judge(&rows[..known], &found, settings), known - 1);
     }

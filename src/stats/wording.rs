@@ -51,6 +51,13 @@ pub fn percent(percent: f64) -> String {
     with_unit(&number(percent, places), "%")
 }
 
+/// An unsigned size that is known roughly, to two digits: `1.7 %`, `12 %`.
+pub fn size(size: f64) -> String {
+    let decade = size.abs().max(f64::MIN_POSITIVE).log10().floor() as i32;
+    let unit = 10f64.powi(decade - 1);
+    percent((size / unit).round() * unit)
+}
+
 /// A span of time in the largest unit that leaves at least two of it: `35 minutes`, `26 hours`, `5 days`.
 pub fn span(us: i64) -> String {
     let minutes = us.max(0) / 60_000_000;
@@ -151,6 +158,13 @@ mod tests {
         factor: 1e-9,
         symbol: "s",
     };
+
+    #[test]
+    fn rough_sizes_have_two_digits() {
+        let sizes = [0.0324, 0.5, 1.726, 9.96, 15.46, 99.9].map(size);
+        let shown = ["0.03", "0.5", "1.7", "10", "15", "100"];
+        assert_eq!(sizes, shown.map(|number| format!("{number}\u{a0}%")));
+    }
 
     #[test]
     fn digits_follow_the_width_of_the_range() {

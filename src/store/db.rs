@@ -455,6 +455,11 @@ const SQLITE_MIGRATIONS: Migrations = &[
         "rows that stay together",
         include_str!("../../migrations/sqlite/0003_rows_that_stay_together.sql"),
     ),
+    (
+        4,
+        "blind spots",
+        include_str!("../../migrations/sqlite/0004_blind_spots.sql"),
+    ),
 ];
 const POSTGRES_MIGRATIONS: Migrations = &[
     (
@@ -471,6 +476,11 @@ const POSTGRES_MIGRATIONS: Migrations = &[
         3,
         "rows that stay together",
         include_str!("../../migrations/postgres/0003_rows_that_stay_together.sql"),
+    ),
+    (
+        4,
+        "blind spots",
+        include_str!("../../migrations/postgres/0004_blind_spots.sql"),
     ),
 ];
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 mod access;
 mod backup;
+mod blind_spots;
 mod db;
 mod deletions;
 mod delta;
@@ -34,6 +35,7 @@ mod windows;
 
 pub use access::{Account, Caller, NewToken, RumKey, Scope, TokenRow};
 pub use backup::{BackupError, Contents, back_up, restore};
+pub use blind_spots::BlindSpotDue;
 pub use deletions::{Deletion, DeletionKind, MergedWith};
 pub use delta::{Delta, Origin, ReportId, RunRef, Stratum, Summary, Values};
 pub use epochs::DeclaredEpoch;

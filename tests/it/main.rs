@@ -22,6 +22,7 @@ mod ground;
 mod growth;
 mod ingest;
 mod interleavings;
+mod judging;
 mod leases;
 mod migrations;
 mod notifier;

@@ -1,5 +1,6 @@
 //! The JSON API under `/api/v1/projects/{project}`.
 
+pub mod blind_spots;
 pub mod config;
 pub mod deletions;
 pub mod findings;

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Page, PageQuery, record, rfc3339};
+use crate::detector;
 use crate::http::error::{Error, Result};
 use crate::http::ingest::parse_time;
 use crate::http::{App, auth};
-use crate::record::{By, Point, Record, Tracked};
-use crate::stats::Needs;
+use crate::record::{By, CONFIDENCE, Measured, Point, Record, Tracked};
+use crate::stats::{Estimate, Needs};
 use crate::store::{SeriesId, Span, StoreError, Window};
 use crate::verdict::native_unit;
 
@@ -134,7 +135,8 @@ pub async fn list(
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
 pub struct PointsQuery {
-    /// `release` (default), `day` or `hour`.
+    /// `release` (default), `day`, `hour`, or `evidence`: each run, or each UTC day of field data, at the one statistic that
+    /// is watched, as changes are looked for in them (`longwatch detect` reads that CSV).
     pub by: Option<String>,
     /// From this time on, RFC 3339.
     pub from: Option<String>,
@@ -241,13 +243,19 @@ async fn read_points(
     query: &PointsQuery,
 ) -> Result<Points> {
     let by = match query.by.as_deref() {
-        None | Some("release") => By::Release,
-        Some("day") => By::Day,
-        Some("hour") => By::Hour,
+        None | Some("release") => Some(By::Release),
+        Some("day") => Some(By::Day),
+        Some("hour") => Some(By::Hour),
+        Some("evidence") => None,
         Some(other) => {
-            return Err(Error::invalid(format!("by={other:?}")).hint("use release, day or hour"));
+            let hint = "use release, day, hour or evidence";
+            return Err(Error::invalid(format!("by={other:?}")).hint(hint));
         }
     };
+    if by.is_none() && query.q.is_some() {
+        return Err(Error::invalid("q with by=evidence")
+            .hint("evidence is of the statistic that is watched; leave q out"));
+    }
     let qs = parse_qs(query.q.as_deref())?;
     let (from_us, to_us) = range(query.from.as_deref(), query.to.as_deref())?;
     let record = record(app, caller.project()).await?;
@@ -255,14 +263,54 @@ async fn read_points(
         .series
         .get(&parse_id(id)?)
         .ok_or_else(Error::not_found)?;
-    let points = record
-        .points(&app.store, tracked, by, from_us, to_us, &qs)
-        .await?;
-    let shown = Shown::of(&record, tracked, &qs);
+    let watched;
+    let (points, qs) = match by {
+        Some(by) => {
+            let points = record.points(&app.store, tracked, by, from_us, to_us, &qs);
+            (points.await?, &qs[..])
+        }
+        None => {
+            watched = record.watched(tracked);
+            let mut points = evidence(app, &record, tracked).await?;
+            points.retain(|point| (from_us..to_us).contains(&point.time_us));
+            (points, watched.as_slice())
+        }
+    };
+    let shown = Shown::of(&record, tracked, qs);
     Ok(Points {
         series: row(&record, tracked),
         points: points.into_iter().map(|point| shown.row(point)).collect(),
     })
+}
+
+/// A series' units of evidence as points of their own.
+async fn evidence(app: &App, record: &Record, tracked: &Tracked) -> Result<Vec<Point>> {
+    let q = record.watched(tracked);
+    let (measured, _) = detector::units(&app.store, record, tracked).await?;
+    let point = |unit: Measured| Point {
+        release: record
+            .releases
+            .get(unit.release)
+            .map_or_else(String::new, |release| release.name.clone()),
+        time_us: unit.time_us,
+        measured_us: (unit.time_us, unit.time_us),
+        q,
+        interval: unit.se.map(|se| {
+            Estimate {
+                value: unit.value,
+                se,
+            }
+            .interval(CONFIDENCE)
+        }),
+        bare: unit.se.is_none().then_some(unit.value),
+        needs: None,
+        count: unit.count,
+        failed: 0,
+        runs: u32::from(unit.run.is_some()),
+        epoch: unit.epoch,
+        provisional: false,
+    };
+    Ok(measured.into_iter().map(point).collect())
 }
 
 /// What all points of an answer have in common.

@@ -10,9 +10,11 @@ use crate::chart::mix::MixStrip;
 use crate::chart::trend::Trend;
 use crate::chart::waterfall::Waterfall;
 use crate::http::prose::Prose;
+use crate::stats::blind_spot::BlindSpot;
+use crate::stats::wording::size;
 use crate::wording::moment::Moment;
 use crate::wording::names::listed;
-use crate::wording::number::count;
+use crate::wording::number::{count, counted};
 use crate::wording::quantity::Quantity;
 use crate::wording::state::State;
 
@@ -217,14 +219,55 @@ impl MixCard {
 }
 
 /// What would be missed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BlindSpotCard {
-    /// The smallest step that would be caught, in percent.
-    pub step: Quantity,
-    /// The smallest bleed that would be caught, in percent a quarter.
-    pub bleed: Quantity,
-    /// How many changes were put into its own history to find out.
-    pub tried: u64,
+    /// Of the series shown.
+    pub spot: BlindSpot,
+    /// Whether its rows are days of field data, not runs.
+    pub by_day: bool,
+}
+
+impl BlindSpotCard {
+    fn says(&self) -> Prose {
+        let step = self.spot.step_pct.map(size);
+        let bleed = self.spot.bleed_pct.map(size);
+        match (step, bleed) {
+            (Some(step), Some(bleed)) => Prose::of("A sudden change under ")
+                .bold(&step)
+                .plain(" and a bleed under ")
+                .bold(&format!("{bleed} a quarter"))
+                .plain(" would mostly stay unseen."),
+            (Some(step), None) => Prose::of("A sudden change under ")
+                .bold(&step)
+                .plain(" would mostly stay unseen, and any bleed within a quarter."),
+            (None, Some(bleed)) => Prose::of("A bleed under ")
+                .bold(&format!("{bleed} a quarter"))
+                .plain(" would mostly stay unseen, and a sudden change for longer than a quarter."),
+            (None, None) => Prose::of("Nothing under ")
+                .bold("100\u{a0}%")
+                .plain(" would be seen within a quarter."),
+        }
+    }
+
+    fn note(&self) -> String {
+        let between = if self.by_day { "days" } else { "runs" };
+        let each = self
+            .spot
+            .bleed_pct_per_release
+            .map(|each| {
+                format!(
+                    ", {} with each of {}",
+                    size(each),
+                    counted(self.spot.releases as u64, "release")
+                )
+            })
+            .unwrap_or_default();
+        format!(
+            "Larger ones{each} are told four times in five. Tried with {} in this series\u{2019} own noise of ±{} between {between}.",
+            counted(self.spot.tried, "change"),
+            size(self.spot.noise_pct),
+        )
+    }
 }
 
 /// The budgets of a flow, a line each.

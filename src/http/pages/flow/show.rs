@@ -3,6 +3,7 @@
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
+use crate::blind_spots;
 use crate::chart::waterfall::{Share, Waterfall};
 use crate::config::{Budget, utc_date};
 use crate::detector::evidence::Evidence;
@@ -25,7 +26,7 @@ use crate::wording::quantity::Quantity;
 use crate::wording::state::{Kind, Life, State as Stands, enforcement};
 
 use super::mix::mix_card;
-use super::{BudgetLine, FlowPage, HeadroomCard, LedgerCard, Tab, calm_headline};
+use super::{BlindSpotCard, BudgetLine, FlowPage, HeadroomCard, LedgerCard, Tab, calm_headline};
 
 /// What the links above a chart offer: name, days, and whether field data are shown by day.
 const RANGES: [(&str, i64, bool); 4] = [
@@ -121,7 +122,7 @@ pub async fn show(
         ledger: ledger(&visit, tracked, q).await?,
         headroom: standing.map(|standing| headroom_card(&visit, standing)),
         mix: mix_card(&visit, tracked, q).await?,
-        blind_spot: None,
+        blind_spot: blind_spot(&visit, tracked).await?,
         findings: findings(&visit, &flow),
         budgets: budgets(&visit, &flow, &standings),
         epochs: epochs(&visit, tracked).await?,
@@ -160,6 +161,15 @@ async fn empty(visit: &Visit, flow: &str) -> Result<FlowPage> {
         budgets: vec![],
         epochs: vec![],
     })
+}
+
+/// What would be missed in a series, where that is known.
+async fn blind_spot(visit: &Visit, tracked: &Tracked) -> Result<Option<BlindSpotCard>> {
+    let known = blind_spots::known(&visit.store, &visit.record.project, tracked.id).await?;
+    Ok(known.map(|(spot, _)| BlindSpotCard {
+        spot,
+        by_day: tracked.series.is_field(),
+    }))
 }
 
 /// Where each budget of a series stands.

@@ -1,0 +1,290 @@
+//! Judgements as the service makes them: what comes run by run and what comes at once end in the same findings, and these
+//! are what `detect` says of the same series; what would go unseen is told. On both engines.
+
+use std::collections::BTreeMap;
+
+use collectors::report::{Basis, Source};
+use longwatch::blind_spots;
+use longwatch::clock::now_us;
+use longwatch::detector;
+use longwatch::detector::evidence::Evidence;
+use longwatch::http::Settings;
+use longwatch::stats::detections;
+use longwatch::stats::seeded::Seeded;
+use longwatch::store::{ProjectId, Series, Store, Values};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::forgetting::{DAY_US, commit, fold, series, upload};
+use crate::ground::{Server, databases, eventually};
+use crate::process;
+
+const RUNS: usize = 140;
+
+/// A series of runs with a step up, a bleed, and a step down in it, each on a testbed of its own.
+fn histories() -> Vec<(Series, Vec<f64>)> {
+    let levels: [(&str, fn(usize) -> f64); 4] = [
+        ("stepped", |i| if i < 60 { 1.0 } else { 1.06 }),
+        ("bleeding", |i| {
+            1.0 + 0.003 * (i.saturating_sub(50).min(60)) as f64
+        }),
+        ("mended", |i| if i < 90 { 1.0 } else { 0.9 }),
+        ("calm", |_| 1.0),
+    ];
+    let mut random = Seeded::new(2026);
+    levels
+        .into_iter()
+        .map(|(name, level)| {
+            let of_runs = Series {
+                basis: Basis::Run,
+                testbed: name.to_owned(),
+                ..series(name, Source::Bench)
+            };
+            let value = |i| 1e9 * level(i) * (0.01 * random.normal()).exp();
+            (of_runs, (0..RUNS).map(value).collect())
+        })
+        .collect()
+}
+
+fn time_us(run: usize) -> i64 {
+    now_us().div_euclid(DAY_US) * DAY_US - (RUNS - run) as i64 * DAY_US
+}
+
+/// What a series did: kind, number of the release with which it began, per cent.
+type Told = BTreeMap<String, Vec<(String, usize, f64)>>;
+
+async fn told(store: &Store, project: &ProjectId) -> Told {
+    let mut told = Told::new();
+    for finding in store.findings(project).await.unwrap() {
+        let evidence = Evidence::read(&finding.evidence).unwrap();
+        let onset = evidence.onset_release.unwrap()[1..].parse().unwrap();
+        let effect = evidence.effect_pct.unwrap().value;
+        let of_flow = told.entry(finding.flow).or_default();
+        of_flow.push((finding.kind, onset, effect));
+    }
+    told
+}
+
+/// Every change of one is one of the other: of its kind, at most a run apart, of its size.
+fn assert_alike(some: &Told, others: &Told, engine: &str) {
+    let flows = |told: &Told| told.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(flows(some), flows(others), "{engine}");
+    for (flow, changes) in some {
+        let mut left = others[flow].clone();
+        for (kind, onset, effect) in changes {
+            let same = left.iter().position(|(other, at, size)| {
+                other == kind && at.abs_diff(*onset) <= 1 && (size - effect).abs() < 0.2
+            });
+            let same = same.unwrap_or_else(|| panic!("{engine}: {flow}: {some:?} {others:?}"));
+            left.swap_remove(same);
+        }
+        assert!(left.is_empty(), "{engine}: {flow}: {some:?} {others:?}");
+    }
+}
+
+async fn judge(store: &Store) {
+    let url = "http://localhost";
+    detector::round(store, "test", url, false).await.unwrap();
+}
+
+#[tokio::test]
+async fn runs_one_by_one_and_all_at_once_end_in_the_findings_that_detect_makes() {
+    for database in databases().await {
+        let store = Store::open(&database.url).await.unwrap();
+        let by_and_by = store.ensure_project("by-and-by", "test", now_us());
+        let by_and_by = by_and_by.await.unwrap();
+        let at_once = store.ensure_project("at-once", "test", now_us());
+        let at_once = at_once.await.unwrap();
+        let histories = histories();
+        for run in 0..RUNS {
+            let release = format!("v{run}");
+            for (series, values) in &histories {
+                for project in [by_and_by, at_once] {
+                    let value = Values::Exact(values[run]);
+                    let upload = upload(project, series, &release, time_us(run), value);
+                    commit(&store, upload).await;
+                }
+            }
+            fold(&store, &by_and_by, now_us()).await;
+            judge(&store).await;
+        }
+        fold(&store, &at_once, now_us()).await;
+        judge(&store).await;
+
+        let (some, others) = (told(&store, &by_and_by).await, told(&store, &at_once).await);
+        assert_alike(&some, &others, database.engine);
+        let files = histories.iter().map(|(series, values)| {
+            let read = detections::Series {
+                times_us: (0..RUNS).map(time_us).collect(),
+                releases: (0..RUNS).map(|run| format!("v{run}")).collect(),
+                values: values.clone(),
+                counts: vec![None; RUNS],
+                envs: vec![None; RUNS],
+                epochs: vec![None; RUNS],
+            };
+            (series.flow_name.clone(), read)
+        });
+        let detected = detections::detect(&files.collect(), &BTreeMap::new(), false);
+        let as_findings = |found: Vec<detections::Detection>| {
+            let kind = |one: &detections::Detection| match one.kind {
+                _ if one.effect_pct < 0.0 => "improvement".to_owned(),
+                kind => kind.to_owned(),
+            };
+            let told = found
+                .iter()
+                .map(|one| (kind(one), one.index, one.effect_pct));
+            told.collect::<Vec<_>>()
+        };
+        let detected: Told = detected
+            .into_iter()
+            .filter(|(_, found)| !found.is_empty())
+            .map(|(name, found)| (name, as_findings(found)))
+            .collect();
+        assert_alike(&others, &detected, database.engine);
+        let kinds: Vec<&str> = some
+            .values()
+            .flatten()
+            .map(|(kind, ..)| &kind[..])
+            .collect();
+        assert_eq!(
+            kinds,
+            ["bleed", "improvement", "step"],
+            "{}",
+            database.engine
+        );
+        store.close().await;
+    }
+}
+
+/// A flow's runs as NDJSON for `samples`: one a day, each a release of its own.
+async fn push(server: &Server, flow: &str, runs: usize) {
+    let mut random = Seeded::new(5);
+    for run in RUNS - runs..RUNS {
+        let time = jiff::Timestamp::from_microsecond(time_us(run)).unwrap();
+        let value = 200.0 * (0.01 * random.normal()).exp();
+        let body = json!({"source": "bench", "release": format!("v{run}"), "time": time.to_string(), "run": run.to_string(),
+            "measurements": [{"flow": flow, "metric": "wall_time", "unit": "ms", "basis": "run", "value": value}]});
+        let sent = server.api(Method::POST, "samples").json(&body).send();
+        assert_eq!(sent.await.unwrap().status(), StatusCode::OK);
+    }
+}
+
+async fn spots(server: &Server, flow: &str) -> Value {
+    server.get(&format!("flows/{flow}/blindspots")).await[0].clone()
+}
+
+#[tokio::test]
+async fn a_flow_tells_how_small_a_change_it_would_miss_once_it_has_enough_history() {
+    for database in databases().await {
+        let (url, engine) = (database.url.clone(), database.engine);
+        let server = Server::start(
+            database,
+            Settings {
+                public_read: true,
+                ..Settings::default()
+            },
+        )
+        .await;
+        push(&server, "startup", RUNS).await;
+        push(&server, "import", 60).await;
+        let series = server.get("series?flow=startup").await["items"][0]["id"].clone();
+        let points = format!("series/{}/points", series.as_str().unwrap());
+        let evidence = eventually("all runs are folded", async || {
+            let answer = server.get(&format!("{points}?by=evidence")).await;
+            let all = answer["points"].as_array()?.clone();
+            (all.len() == RUNS).then_some(all)
+        });
+        let evidence = evidence.await;
+        assert_eq!(
+            (&evidence[0]["statistic"], &evidence[0]["runs"]),
+            (&json!("median"), &json!(1))
+        );
+        let refused = server
+            .api(Method::GET, &format!("{points}?by=evidence&q=0.5"))
+            .send();
+        assert_eq!(
+            refused.await.unwrap().status(),
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
+
+        // The service itself may have looked before all was there; days later it looks again.
+        let later = now_us() + 3 * DAY_US;
+        let looked = blind_spots::round(&server.store, "test", || later).await;
+        assert_eq!(looked.unwrap(), 2, "{engine}");
+        let known = spots(&server, "startup").await;
+        let step = known["blind_spot"]["step_pct"].as_f64().unwrap();
+        let bleed = known["blind_spot"]["bleed_pct"].as_f64().unwrap();
+        assert!(
+            (0.5..3.0).contains(&step) && bleed > step,
+            "{engine}: {known}"
+        );
+        assert_eq!(known["blind_spot"]["releases"], 91);
+        assert_eq!(spots(&server, "import").await["blind_spot"], Value::Null);
+        let absent = server.api(Method::GET, "flows/nobody/blindspots").send();
+        assert_eq!(absent.await.unwrap().status(), StatusCode::NOT_FOUND);
+        let page = format!("{}/shop/flows/startup", server.url);
+        let page = server
+            .client
+            .get(page)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        assert!(page.contains("What would be missed here"), "{engine}");
+
+        // For a day nothing is due; after that, what nothing came to stands as it is.
+        let soon = blind_spots::round(&server.store, "test", || later + DAY_US / 2).await;
+        assert_eq!(soon.unwrap(), 0);
+        let rested = blind_spots::round(&server.store, "test", || later + 2 * DAY_US).await;
+        assert_eq!(rested.unwrap(), 2);
+        let still = spots(&server, "startup").await;
+        assert_eq!(still["blind_spot"], known["blind_spot"]);
+        assert_ne!(still["found"], known["found"]);
+
+        let home = TempDir::new().unwrap();
+        let client = [
+            "--url",
+            &server.url,
+            "--project",
+            "shop",
+            "--token",
+            &server.admin,
+        ];
+        let asked = |arguments: &[&str]| {
+            let all = [arguments, &client].concat();
+            let home = home.path().to_owned();
+            let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+            tokio::task::spawn_blocking(move || {
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                let output = process::run(&home, &all);
+                assert!(output.status.success(), "{output:?}");
+                String::from_utf8(output.stdout).unwrap()
+            })
+        };
+        let lines = asked(&["blindspots"]).await.unwrap();
+        assert!(
+            lines.contains("steps from") && lines.contains("not known yet"),
+            "{lines}"
+        );
+        let rounds = ["backtest", "--flow", "startup", "--rounds", "2"];
+        let sizes = ["--step", "0.1", "--step", "20", "--bleed", "20"];
+        let tested = asked(&[&rounds[..], &sizes[..]].concat()).await.unwrap();
+        assert!(
+            tested.contains("0 of 2 told") && tested.contains("step of 20\u{a0}%   2 of 2 told"),
+            "{tested}"
+        );
+
+        // The CSV is what `detect` and `backtest` read.
+        let csv = server
+            .api(Method::GET, &format!("{points}.csv?by=evidence"))
+            .send();
+        let csv = csv.await.unwrap().text().await.unwrap();
+        let read = detections::read(&csv).unwrap();
+        assert_eq!((read.values.len(), &read.releases[0][..]), (RUNS, "v0"));
+        assert_eq!(read.epochs[0].as_deref(), Some("0"), "{engine} {url}");
+        server.stop().await;
+    }
+}
