@@ -3,8 +3,9 @@
 //! Source: white noise plus a first-order autoregression (the model of DeCAFS, Romano et al. 2022), its likelihood by
 //! the Kalman filter (1960) in its stationary start, at the variance and the memory that suit the noise best; memory has
 //! a price, since most series have little. Assumes noise of one kind, up to its local strength, which is taken from
-//! around each run but never from across a change that may be one. Smallest sample: one run. Cannot tell a random walk
-//! from many small steps, nor a climb within the noise from long memory.
+//! around each run but never from across a change that may be one; a walk has no such strength, so noise that all but
+//! walks is asked without it as well. Smallest sample: one run. Cannot tell a walk from many small steps, nor a climb
+//! within the noise from long memory.
 
 use std::sync::LazyLock;
 
@@ -12,9 +13,8 @@ use super::signal::median_of;
 
 /// Memories (what a run keeps of the one before) and shares of the variance that linger; between them the likelihood
 /// hardly differs.
-const MODELS: [(f64, f64); MEMORIES] = [
+const MODELS: [(f64, f64); MODELS_IN_ALL] = [
     (0.0, 0.0),
-    (0.3, 0.5),
     (0.3, 1.0),
     (0.6, 0.35),
     (0.6, 1.0),
@@ -25,9 +25,21 @@ const MODELS: [(f64, f64); MEMORIES] = [
     (0.95, 0.4),
     (0.95, 0.7),
     (0.95, 1.0),
+    (0.99, 0.5),
+    (0.99, 0.8),
+    (0.99, 1.0),
+    // From here on the noise drifts, and how far it is from its mean says nothing of its strength.
+    (0.99, 0.7),
+    (0.99, 0.9),
+    (0.99, 1.0),
+    (0.998, 1.0),
 ];
 
-const MEMORIES: usize = 12;
+const MODELS_IN_ALL: usize = 18;
+
+/// So many of them are of noise whose strength is taken from around each run; the others are of noise that is equally
+/// strong everywhere.
+const OF_LOCAL_STRENGTH: usize = 14;
 
 /// What any memory costs on the scale of twice the log-likelihood; what one over more than a dozen runs costs besides;
 /// and what it costs besides when it is a small share of what is otherwise white: that model is a slow drift, and a slow
@@ -42,7 +54,7 @@ const LONG: f64 = 0.9;
 /// From this memory and below this share a model is a drift.
 const DRIFT: (f64, f64) = (0.8, 0.5);
 
-/// Filters settle within so many runs: the longest memory forgets all but e⁻²⁰.
+/// Filters settle within so many runs.
 const SETTLED: usize = 400;
 
 /// Runs before and after over which the strength of the noise is taken.
@@ -66,6 +78,8 @@ static FILTERS: LazyLock<Filters> = LazyLock::new(Filters::new);
 pub(super) struct Likelihood {
     /// One over the standard deviation around each run.
     precision: Vec<f64>,
+    /// The sum of these figures' logarithms before each run.
+    log_precision: Vec<f64>,
 }
 
 impl Likelihood {
@@ -94,21 +108,30 @@ impl Likelihood {
                 ((runs - 1.0 + USUAL_RUNS) / near).sqrt()
             })
         });
+        let precision: Vec<f64> = precision.collect();
+        let mut total = 0.0;
+        let logs = precision.iter().map(|p| {
+            total += p.ln();
+            total
+        });
         Self {
-            precision: precision.collect(),
+            log_precision: std::iter::once(0.0).chain(logs).collect(),
+            precision,
         }
     }
 
     /// Twice the logarithm of the likelihood of `noise`, under the memory that suits it best, less that memory's price
     /// and up to a constant.
     pub(super) fn of(&self, noise: &[f64]) -> f64 {
-        FILTERS.twice_log_likelihood(noise.iter().zip(&self.precision).map(|(x, p)| x * p))
+        self.of_part(noise, 0)
     }
 
     /// The same for a part of the runs, from `start` on.
     pub(super) fn of_part(&self, noise: &[f64], start: usize) -> f64 {
-        let precision = &self.precision[start..start + noise.len()];
-        FILTERS.twice_log_likelihood(noise.iter().zip(precision).map(|(x, p)| x * p))
+        let end = start + noise.len();
+        let precision = self.precision[start..end].iter().copied();
+        let density = self.log_precision[end] - self.log_precision[start];
+        FILTERS.twice_log_likelihood(noise.iter().copied().zip(precision), density)
     }
 }
 
@@ -130,13 +153,13 @@ fn variance(values: &[f64]) -> f64 {
 /// Each model's filter, run by run until it has settled, side by side so that they are computed at once.
 struct Filters {
     /// How much of a surprise goes into the state.
-    gain: Vec<[f64; MEMORIES]>,
+    gain: Vec<[f64; MODELS_IN_ALL]>,
     /// One over the variance of the surprise.
-    precision: Vec<[f64; MEMORIES]>,
+    precision: Vec<[f64; MODELS_IN_ALL]>,
     /// The sum of the logarithms of these variances, before each run.
-    log_variances: Vec<[f64; MEMORIES]>,
-    phi: [f64; MEMORIES],
-    price: [f64; MEMORIES],
+    log_variances: Vec<[f64; MODELS_IN_ALL]>,
+    phi: [f64; MODELS_IN_ALL],
+    price: [f64; MODELS_IN_ALL],
 }
 
 impl Filters {
@@ -159,10 +182,10 @@ impl Filters {
             price,
         };
         let mut state = MODELS.map(|(_, share)| share);
-        let mut logs = [0.0; MEMORIES];
+        let mut logs = [0.0; MODELS_IN_ALL];
         for _ in 0..SETTLED {
             filters.log_variances.push(logs);
-            let (mut gain, mut precision) = ([0.0; MEMORIES], [0.0; MEMORIES]);
+            let (mut gain, mut precision) = ([0.0; MODELS_IN_ALL], [0.0; MODELS_IN_ALL]);
             for (m, (phi, share)) in MODELS.into_iter().enumerate() {
                 let variance = state[m] + 1.0 - share;
                 gain[m] = state[m] / variance;
@@ -176,21 +199,28 @@ impl Filters {
         filters
     }
 
-    /// Under the model that suits the values best.
-    fn twice_log_likelihood(&self, values: impl Iterator<Item = f64>) -> f64 {
-        let each = self.twice_log_likelihoods(values);
+    /// Under the model that suits the values best. Each comes with one over the strength of the noise around it; what
+    /// measuring runs in these adds to the logarithm of the density is `density`.
+    fn twice_log_likelihood(&self, values: impl Iterator<Item = (f64, f64)>, density: f64) -> f64 {
+        let each = self.twice_log_likelihoods(values, density);
         each.into_iter().fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// Under each model with its variance at its likeliest, less its price.
-    fn twice_log_likelihoods(&self, values: impl Iterator<Item = f64>) -> [f64; MEMORIES] {
-        let (mut state, mut squares) = ([0.0; MEMORIES], [0.0; MEMORIES]);
+    fn twice_log_likelihoods(
+        &self,
+        values: impl Iterator<Item = (f64, f64)>,
+        density: f64,
+    ) -> [f64; MODELS_IN_ALL] {
+        let (mut state, mut squares) = ([0.0; MODELS_IN_ALL], [0.0; MODELS_IN_ALL]);
         let mut runs = 0;
-        for x in values {
+        for (x, p) in values {
             let at = runs.min(SETTLED - 1);
             let (gain, precision) = (&self.gain[at], &self.precision[at]);
-            for m in 0..MEMORIES {
-                let surprise = x - state[m];
+            let scaled = x * p;
+            for m in 0..MODELS_IN_ALL {
+                let value = if m < OF_LOCAL_STRENGTH { scaled } else { x };
+                let surprise = value - state[m];
                 squares[m] += surprise * surprise * precision[m];
                 state[m] = self.phi[m] * (state[m] + gain[m] * surprise);
             }
@@ -202,7 +232,12 @@ impl Filters {
         std::array::from_fn(|m| {
             let beyond = settled * self.precision[SETTLED - 1][m].ln();
             let logs = self.log_variances[last][m] - beyond;
-            -n * (squares[m] / n).max(f64::MIN_POSITIVE).ln() - logs - self.price[m]
+            let density = if m < OF_LOCAL_STRENGTH {
+                0.0
+            } else {
+                2.0 * density
+            };
+            -n * (squares[m] / n).max(f64::MIN_POSITIVE).ln() - logs - self.price[m] - density
         })
     }
 }
@@ -225,7 +260,7 @@ mod tests {
             let runs = n as f64;
             let by_hand =
                 -runs * (squares / runs).ln() - (runs - 1.0) * innovations.ln() - MEMORY_PRICE;
-            let each = FILTERS.twice_log_likelihoods(values.into_iter());
+            let each = FILTERS.twice_log_likelihoods(values.into_iter().map(|x| (x, 1.0)), 0.0);
             let model = MODELS.iter().position(|m| *m == (0.6, 1.0));
             let filtered = model.map_or(f64::NAN, |m| each[m]);
             assert!(
@@ -241,7 +276,7 @@ mod tests {
             let values = Seeded::new(11).autoregressive(300, phi);
             let squares: f64 = values.iter().map(|x| x * x).sum();
             let white = -300.0 * (squares / 300.0).ln();
-            FILTERS.twice_log_likelihood(values.into_iter()) - white
+            FILTERS.twice_log_likelihood(values.into_iter().map(|x| (x, 1.0)), 0.0) - white
         };
         assert!(gain(0.0).abs() < 1e-9 && gain(0.6) > 50.0);
     }

@@ -20,6 +20,8 @@ pub mod headroom;
 mod injection;
 pub mod judge;
 mod jump;
+#[cfg(test)]
+mod laws;
 pub mod ledger;
 mod levels;
 mod likelihood;
@@ -28,6 +30,7 @@ pub mod percentile;
 mod reading;
 pub mod release_order;
 pub mod replay;
+mod runners;
 pub mod runs;
 pub mod seeded;
 mod serial;

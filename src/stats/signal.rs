@@ -4,6 +4,7 @@
 //! Assumes that noise multiplies (values of one sign; else they are taken as they are, in units of their median).
 //! Smallest sample: one value. Cannot keep a pulse of up to five runs: it counts as wild, by intent.
 
+use super::runners;
 use super::tails::f_above;
 
 /// Half the window of the running median: a level that lasts six runs is a level, five are a pulse.
@@ -39,6 +40,8 @@ pub(super) struct Signal {
     pub(super) sd: f64,
     /// Whether the scale is logarithmic.
     pub(super) log: bool,
+    /// What was taken off runs on another machine of two that take turns; empty where none do.
+    pub(super) turns: Vec<f64>,
 }
 
 impl Signal {
@@ -52,6 +55,11 @@ impl Signal {
             values.iter().map(|v| v / unit).collect()
         };
         remove_weekday(&mut plain, times_us);
+        let turns = runners::offsets(&plain).unwrap_or_default();
+        plain
+            .iter_mut()
+            .zip(&turns)
+            .for_each(|(x, turn)| *x -= turn);
         let middle = running_median(&plain);
         let mut off: Vec<f64> = plain
             .iter()
@@ -76,6 +84,7 @@ impl Signal {
             roughness,
             sd,
             log,
+            turns,
         }
     }
 
@@ -106,6 +115,14 @@ pub(super) fn median_of(values: &mut [f64]) -> f64 {
     f64::midpoint(lower, upper)
 }
 
+/// The mean of the middle half, reordering its argument; 0 without values.
+pub(super) fn midmean_of(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let quarter = values.len() / 4;
+    let middle = &values[quarter..values.len() - quarter];
+    middle.iter().sum::<f64>() / middle.len().max(1) as f64
+}
+
 /// What values of both signs or with zeros are measured in: their median size, or, where most are zero, the mean size.
 fn unit_of(values: &[f64]) -> f64 {
     let mut sizes: Vec<f64> = values.iter().map(|v| v.abs()).collect();
@@ -120,7 +137,7 @@ fn unit_of(values: &[f64]) -> f64 {
 
 /// Standard deviation from absolute deviations: their median times 1.4826, or, where more than half are nought, what
 /// their mean says (1.2533 times it for normal noise).
-fn scale_of(off: &mut [f64]) -> f64 {
+pub(super) fn scale_of(off: &mut [f64]) -> f64 {
     let robust = 1.482_6 * median_of(off);
     if robust > 0.0 {
         return robust;

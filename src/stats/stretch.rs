@@ -51,7 +51,7 @@ impl<'a> Stretch<'a> {
         })
     }
 
-    /// The values as they came, on the scale of the tests, less everything that was found in them.
+    /// The values as they came but for their weekday, on the scale of the tests, less everything that was found in them.
     pub(super) fn noise(&self) -> Vec<f64> {
         let left_over = left_over(&self.signal, &self.levels, &self.shapes);
         let drawn_in = self
@@ -60,10 +60,12 @@ impl<'a> Stretch<'a> {
             .iter()
             .zip(&self.signal.tame)
             .map(|(plain, tame)| plain - tame);
+        let turns = self.signal.turns.iter().copied();
         left_over
             .iter()
             .zip(drawn_in)
-            .map(|(left, wild)| left + wild)
+            .zip(turns.chain(std::iter::repeat(0.0)))
+            .map(|((left, wild), turn)| left + wild + turn)
             .collect()
     }
 

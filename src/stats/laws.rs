@@ -1,0 +1,271 @@
+//! What holds for every series, whatever it measures: laws of the judge, and the noises that must not alarm anybody.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use proptest::prelude::*;
+
+use super::Direction;
+use super::common_mode::{Member, judge_together};
+use super::judge::{Change, Row, Settings, judge};
+use super::seeded::Seeded;
+
+const LOWER: Settings = Settings {
+    direction: Direction::Lower,
+    minimum_pct: 0.5,
+};
+const DAY_US: i64 = 86_400_000_000;
+/// Rows of a series: a year of daily runs.
+const YEAR: usize = 365;
+/// Years of each noise.
+const YEARS: usize = 40;
+
+fn names(n: usize) -> Vec<String> {
+    (0..n).map(|i| format!("v{i}")).collect()
+}
+
+fn daily<'a>(names: &'a [String], values: &[f64]) -> Vec<Row<'a>> {
+    (0..values.len())
+        .map(|i| Row {
+            time_us: i as i64 * DAY_US,
+            release: &names[i],
+            value: values[i],
+            count: None,
+        })
+        .collect()
+}
+
+/// Changes that would be told in so many years of a noise.
+fn alarms(seed: u64, mut noise: impl FnMut(&mut Seeded) -> Vec<f64>) -> usize {
+    let mut random = Seeded::new(seed);
+    let names = names(YEAR);
+    (0..YEARS)
+        .map(|_| {
+            let values = noise(&mut random);
+            let changes = judge(&daily(&names, &values), &[], &LOWER);
+            changes.iter().filter(|change| change.firm).count()
+        })
+        .sum()
+}
+
+/// A hundred, moved by so many per cent.
+fn around_100(percents: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    percents
+        .into_iter()
+        .map(|percent| 100.0 * (percent / 100.0).exp())
+        .collect()
+}
+
+fn shuffled(random: &mut Seeded, mut values: Vec<f64>) -> Vec<f64> {
+    for i in (1..values.len()).rev() {
+        let j = (random.uniform() * (i + 1) as f64) as usize;
+        values.swap(i, j.min(i));
+    }
+    values
+}
+
+fn normal(random: &mut Seeded, sd: f64) -> Vec<f64> {
+    (0..YEAR).map(|_| sd * random.normal()).collect()
+}
+
+/// A walk whose steps have this standard deviation, in per cent.
+fn walk(random: &mut Seeded, step: f64) -> Vec<f64> {
+    let mut level = 0.0;
+    (0..YEAR)
+        .map(|_| {
+            level += step * random.normal();
+            level
+        })
+        .collect()
+}
+
+#[test]
+fn the_order_of_independent_runs_says_nothing() {
+    // Whatever a series did, its runs in any other order did nothing.
+    let stepped = |random: &mut Seeded| {
+        let mut values = normal(random, 1.0);
+        values[200..].iter_mut().for_each(|x| *x += 6.0);
+        around_100(shuffled(random, values))
+    };
+    let climbing = |random: &mut Seeded| {
+        let values = normal(random, 1.0);
+        let climb = (0..YEAR).map(|i| i as f64 / 40.0);
+        let climbing = values.iter().zip(climb).map(|(x, c)| x + c).collect();
+        around_100(shuffled(random, climbing))
+    };
+    let told = [alarms(1, stepped), alarms(2, climbing)];
+    assert!(told.iter().all(|told| *told <= 1), "{told:?}");
+}
+
+#[test]
+fn heavy_tails_and_rounded_values_alarm_nobody() {
+    let heavy = |random: &mut Seeded| {
+        let values: Vec<f64> = (0..YEAR)
+            .map(|_| random.normal() / random.uniform().max(1e-3).sqrt())
+            .collect();
+        around_100(values)
+    };
+    let skewed = |random: &mut Seeded| {
+        let values: Vec<f64> = (0..YEAR)
+            .map(|_| -2.0 * random.uniform().max(1e-9).ln())
+            .collect();
+        around_100(values)
+    };
+    let rounded = |random: &mut Seeded| {
+        normal(random, 0.8)
+            .iter()
+            .map(|x| (20.0 + x).round())
+            .collect()
+    };
+    let two_values = |random: &mut Seeded| {
+        (0..YEAR)
+            .map(|_| if random.uniform() < 0.3 { 17.0 } else { 16.0 })
+            .collect()
+    };
+    let told = [
+        alarms(3, heavy),
+        alarms(4, skewed),
+        alarms(5, rounded),
+        alarms(6, two_values),
+    ];
+    assert!(told.iter().all(|told| *told <= 1), "{told:?}");
+}
+
+#[test]
+fn mixed_runners_alarm_nobody_whether_they_alternate_or_linger() {
+    let runners = |stays: f64| {
+        move |random: &mut Seeded| {
+            let mut slow = false;
+            let values: Vec<f64> = (0..YEAR)
+                .map(|_| {
+                    if random.uniform() > stays {
+                        slow = random.uniform() < 0.4;
+                    }
+                    random.normal() + if slow { 12.0 } else { 0.0 }
+                })
+                .collect();
+            around_100(values)
+        }
+    };
+    let told = [alarms(7, runners(0.0)), alarms(8, runners(0.7))];
+    assert!(told.iter().all(|told| *told <= 2), "{told:?}");
+}
+
+#[test]
+fn noise_that_lingers_or_drifts_alarms_at_most_once_in_eight_years() {
+    let lingering =
+        |phi: f64| move |random: &mut Seeded| around_100(random.autoregressive(YEAR, phi));
+    let drifting = |step: f64| {
+        move |random: &mut Seeded| {
+            let (noise, walk) = (normal(random, 1.0), walk(random, step));
+            around_100(noise.iter().zip(walk).map(|(x, w)| x + w))
+        }
+    };
+    let told = [
+        alarms(9, lingering(0.5)),
+        alarms(10, lingering(0.85)),
+        alarms(11, drifting(0.3)),
+        alarms(12, |random| around_100(walk(random, 1.0))),
+    ];
+    assert!(told.iter().all(|told| *told <= YEARS / 8), "{told:?}");
+}
+
+#[test]
+fn weekdays_with_their_traffic_alarm_nobody() {
+    let weekly = |random: &mut Seeded| {
+        let values: Vec<f64> = (0..YEAR)
+            .map(|i| {
+                let weekend = i % 7 >= 5;
+                let (shift, sd) = if weekend { (4.0, 2.0) } else { (0.0, 0.8) };
+                shift + sd * random.normal()
+            })
+            .collect();
+        around_100(values)
+    };
+    let told = alarms(13, weekly);
+    assert!(told <= 1, "{told}");
+}
+
+#[test]
+fn mostly_zeros_alarm_nobody() {
+    let shifts = |random: &mut Seeded| {
+        (0..YEAR)
+            .map(|_| {
+                if random.uniform() < 0.7 {
+                    0.0
+                } else {
+                    0.1 * random.uniform()
+                }
+            })
+            .collect()
+    };
+    let told = alarms(14, shifts);
+    assert!(told <= 1, "{told}");
+}
+
+#[test]
+fn runs_that_come_in_bursts_and_after_gaps_alarm_nobody() {
+    let mut random = Seeded::new(15);
+    let names = names(YEAR);
+    let told: usize = (0..YEARS)
+        .map(|_| {
+            let values = around_100(normal(&mut random, 1.0));
+            let mut rows = daily(&names, &values);
+            let mut now_us = 0;
+            for row in &mut rows {
+                let gap = if random.uniform() < 0.1 { 20.0 } else { 0.05 };
+                now_us += (gap * DAY_US as f64 * random.uniform()) as i64;
+                row.time_us = now_us;
+            }
+            judge(&rows, &[], &LOWER).len()
+        })
+        .sum();
+    assert!(told <= 1, "{told}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A handful of runs, of whatever size, proves nothing unless they agree by far.
+    #[test]
+    fn few_runs_prove_nothing(seed in 0_u64..1_000, n in 0_usize..14) {
+        let mut random = Seeded::new(seed);
+        let values = around_100((0..n).map(|_| 3.0 * random.normal()));
+        prop_assert_eq!(judge(&daily(&names(n), &values), &[], &LOWER), []);
+    }
+
+    /// What else is measured on a testbed changes nothing, as long as it does something of its own.
+    #[test]
+    fn an_independent_series_more_changes_no_other(seed in 0_u64..1_000, steps_at in 20_usize..100) {
+        let mut random = Seeded::new(seed);
+        let names = names(120);
+        let mut member = |level: &dyn Fn(usize) -> f64| {
+            let values = around_100((0..120).map(|i| random.normal() + level(i)));
+            Member { rows: daily(&names, &values), boundaries: Vec::new() }
+        };
+        let stepped = |i: usize| if i < 60 { 0.0 } else { 6.0 };
+        let own = |i: usize| if i < steps_at { 0.0 } else { -5.0 };
+        prop_assume!(steps_at.abs_diff(60) > 12);
+        let three = [member(&stepped), member(&|_| 0.0), member(&|_| 0.0)];
+        let fourth = member(&own);
+        let all: Vec<Member<'_>> = three.iter().cloned().chain([fourth]).collect();
+        let alone: Vec<Vec<Change>> = judge_together(&three, &[LOWER; 3]);
+        let together = judge_together(&all, &[LOWER; 4]);
+        prop_assert_eq!(&alone[..], &together[..3]);
+    }
+
+    /// Values that mirror about their level mirror what is told of them.
+    #[test]
+    fn upside_down_the_same_places_are_told(seed in 0_u64..1_000, step in 3.0..20.0_f64) {
+        let mut random = Seeded::new(seed);
+        let percents: Vec<f64> = (0..120).map(|i| random.normal() + if i < 70 { 0.0 } else { step }).collect();
+        let names = names(120);
+        let places = |sign: f64| {
+            let values = around_100(percents.iter().map(|x| sign * x));
+            let settings = Settings { direction: Direction::Unknown, ..LOWER };
+            let changes = judge(&daily(&names, &values), &[], &settings);
+            changes.iter().map(|c| (c.kind, c.index, c.effect_pct.value > 0.0)).collect::<Vec<_>>()
+        };
+        let mirrored: Vec<_> = places(-1.0).into_iter().map(|(kind, at, up)| (kind, at, !up)).collect();
+        prop_assert_eq!(places(1.0), mirrored);
+    }
+}
