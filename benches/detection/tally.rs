@@ -15,6 +15,9 @@ use crate::fresh::{Fresh, ROWS_PER_YEAR, Truth};
 /// Rows before a bleed's onset at which its estimated onset may still lie.
 const BLEED_LEAD: usize = 10;
 
+/// From these on alarms are counted together, by how sure they say they are.
+const CONFIDENCES: [f64; 4] = [0.0, 0.5, 0.9, 0.98];
+
 /// Series and what was found in them, counted.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -30,8 +33,18 @@ pub(crate) struct Tally {
     epochs_as_regression: usize,
     /// By family and class: how many false alarms in how many rows.
     false_by_class: BTreeMap<(&'static str, &'static str), (usize, usize)>,
+    /// By what was said of them: how many alarms were real, and how many there were.
+    by_confidence: [(usize, usize); CONFIDENCES.len()],
     /// What went wrong, a line each.
     pub(crate) errors: Vec<String>,
+}
+
+/// Which alarms say that they are about as sure.
+fn alike(alarm: &Detection) -> usize {
+    CONFIDENCES
+        .iter()
+        .rposition(|least| alarm.confidence >= *least)
+        .unwrap_or(0)
 }
 
 /// What became of a bleed.
@@ -65,7 +78,14 @@ impl Tally {
             .entry((label.family, label.class))
             .or_default();
         own.1 += label.points;
+        for alarm in found.iter().filter(|alarm| alarm.kind != "epoch") {
+            let alike = &mut self.by_confidence[alike(alarm)];
+            *alike = (alike.0 + 1, alike.1 + 1);
+        }
         for alarm in alarms.unused() {
+            if alarm.kind != "epoch" {
+                self.by_confidence[alike(alarm)].0 -= 1;
+            }
             own.0 += 1;
             self.false_alarms += usize::from(label.family == "injected");
             self.errors.push(format!(
@@ -193,6 +213,10 @@ impl Tally {
         counted("epochs: told", told, self.epochs, "");
         counted("epochs: told as a regression", wrong, self.epochs, "");
         self.print_false_alarms();
+        for (least, (real, all)) in CONFIDENCES.iter().zip(self.by_confidence) {
+            let name = format!("told with a confidence from {least}: real");
+            counted(&name, real, all, "");
+        }
     }
 
     fn print_bleeds(&self) {

@@ -71,7 +71,7 @@ pub struct Change {
     pub end: usize,
     /// The change in per cent of the level before it, with its range; for an epoch what the level did there.
     pub effect_pct: Interval,
-    /// How sure, 0 to 1, counting all the places that were looked at.
+    /// How sure, 0 to 1: of the findings told with it, that share is real.
     pub confidence: f64,
     /// Clear enough to be told while runs still come in; what is not stands in hindsight, and a finding once told stays
     /// while its change is seen at all.

@@ -58,7 +58,8 @@ pub(super) fn firm_evidence(n: usize) -> f64 {
     place_price(n) + FIRM_PRICE
 }
 
-fn place_price(n: usize) -> f64 {
+/// What a change's place and size cost among `n` runs, on the scale of twice the log-likelihood.
+pub(super) fn place_price(n: usize) -> f64 {
     PRICE * (n.max(2) as f64).ln()
 }
 

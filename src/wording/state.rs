@@ -235,8 +235,8 @@ pub fn enforcement(now: &str, rises: Option<(&str, String)>) -> String {
 /// How sure a confidence between 0 and 1 lets us speak.
 pub fn how_sure(confidence: f64) -> &'static str {
     match confidence {
-        c if c >= 0.99 => "very sure",
-        c if c >= 0.95 => "sure",
+        c if c >= 0.98 => "very sure",
+        c if c >= 0.9 => "sure",
         _ => "not sure yet",
     }
 }
