@@ -72,7 +72,8 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
 
 fn sentence(found: Option<BlindSpot>) -> String {
     let Some(found) = found else {
-        return "not known yet; it takes a quarter and two weeks of history".to_owned();
+        return "not known yet; it is worked out daily, from a quarter and two weeks of history on"
+            .to_owned();
     };
     let step = found.step_pct.map_or_else(
         || "no step of up to 100\u{a0}% is told in time".to_owned(),

@@ -4,10 +4,11 @@
 
 mod gates;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use longwatch::stats::detections;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -159,6 +160,100 @@ async fn the_bleed_is_found_although_every_release_of_it_passes_alone() {
         assert!(!against_the_one_before.is_empty(), "v2.{release}");
         for check in against_the_one_before {
             assert_ne!(check["verdict"], "fail", "v2.{release}: {check:#}");
+        }
+    }
+}
+
+/// What a series did: kind, first release, per cent; ordered.
+type Did = Vec<(String, String, f64)>;
+
+#[tokio::test]
+async fn the_findings_are_what_detect_makes_of_the_same_evidence() {
+    let shop = Shop::fixed();
+    let folder = shop.home.path().join("evidence");
+    std::fs::create_dir(&folder).unwrap();
+    let (mut groups, mut releases) = (serde_json::Map::new(), BTreeMap::new());
+    let series = shop.get("series?limit=1000").await;
+    for series in series["items"].as_array().unwrap() {
+        let id = series["id"].as_str().unwrap();
+        let url = format!(
+            "{}/api/v1/projects/shop/series/{id}/points.csv?by=evidence",
+            shop.server.url
+        );
+        let csv = shop
+            .client
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let rows: Vec<String> = detections::read(&csv).unwrap().releases;
+        releases.insert(id.to_owned(), rows);
+        std::fs::write(folder.join(format!("{id}.csv")), csv).unwrap();
+        let testbed = format!("{}{}", series["source"], series["testbed"]);
+        let group = if series["source"] == "rum" {
+            id
+        } else {
+            &testbed
+        };
+        groups.insert(id.to_owned(), json!(group));
+    }
+    let grouped = shop.home.path().join("groups.json");
+    std::fs::write(&grouped, Value::Object(groups).to_string()).unwrap();
+    let paths = [&folder, &grouped].map(|path| path.to_str().unwrap().to_owned());
+    let output = run(
+        shop.home.path(),
+        &["detect", &paths[0], "--groups", &paths[1]],
+    );
+    let detected: Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    let mut told: BTreeMap<String, Did> = releases.keys().map(|id| (id.clone(), vec![])).collect();
+    for finding in shop.findings("").await {
+        let evidence = &finding["evidence"];
+        let (kind, onset) = (
+            finding["kind"].as_str().unwrap(),
+            &evidence["onset_release"],
+        );
+        if ["step", "bleed", "improvement", "epoch"].contains(&kind) {
+            let change = (
+                kind.to_owned(),
+                onset.as_str().unwrap().to_owned(),
+                evidence["effect_pct"]["value"].as_f64().unwrap(),
+            );
+            told.get_mut(finding["series"].as_str().unwrap())
+                .unwrap()
+                .push(change);
+        }
+    }
+    for (id, mut told) in told {
+        // Hindsight also tells what is too weak to be told while runs come in.
+        let all = detected["series"][&id].as_array().unwrap().iter();
+        let firm = all.filter(|found| found["confidence"].as_f64().unwrap() > 0.12);
+        let found = firm.map(|found| {
+            let effect = found["effect_pct"].as_f64().unwrap();
+            let kind = match found["kind"].as_str().unwrap() {
+                // Lower is better for all that the shop measures.
+                "step" | "bleed" if effect < 0.0 => "improvement",
+                kind => kind,
+            };
+            let onset = &releases[&id][found["index"].as_u64().unwrap() as usize];
+            (kind.to_owned(), onset.clone(), effect)
+        });
+        let mut found: Did = found.collect();
+        let by_release =
+            |a: &(String, String, f64), b: &(String, String, f64)| (&a.1, &a.0).cmp(&(&b.1, &b.0));
+        told.sort_by(by_release);
+        found.sort_by(by_release);
+        let names = |did: &Did| {
+            did.iter()
+                .map(|(kind, onset, _)| format!("{kind} {onset}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&told), names(&found), "{id}");
+        for (told, found) in told.iter().zip(&found) {
+            assert!((told.2 - found.2).abs() < 0.01, "{id}: {told:?} {found:?}");
         }
     }
 }

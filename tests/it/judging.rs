@@ -24,7 +24,8 @@ const RUNS: usize = 140;
 
 /// A series of runs with a step up, a bleed, and a step down in it, each on a testbed of its own.
 fn histories() -> Vec<(Series, Vec<f64>)> {
-    let levels: [(&str, fn(usize) -> f64); 4] = [
+    type Level = fn(usize) -> f64;
+    let levels: [(&str, Level); 4] = [
         ("stepped", |i| if i < 60 { 1.0 } else { 1.06 }),
         ("bleeding", |i| {
             1.0 + 0.003 * (i.saturating_sub(50).min(60)) as f64

@@ -251,19 +251,13 @@ impl BlindSpotCard {
 
     fn note(&self) -> String {
         let between = if self.by_day { "days" } else { "runs" };
-        let each = self
-            .spot
-            .bleed_pct_per_release
-            .map(|each| {
-                format!(
-                    ", {} with each of {}",
-                    size(each),
-                    counted(self.spot.releases as u64, "release")
-                )
-            })
-            .unwrap_or_default();
+        let each = self.spot.bleed_pct_per_release.map(|each| {
+            let releases = counted(self.spot.releases as u64, "release");
+            format!("That bleed is {} with each of {releases}. ", size(each))
+        });
         format!(
-            "Larger ones{each} are told four times in five. Tried with {} in this series\u{2019} own noise of ±{} between {between}.",
+            "{}Larger changes are told four times in five: tried with {} in this series\u{2019} own noise of ±{} between {between}.",
+            each.unwrap_or_default(),
             counted(self.spot.tried, "change"),
             size(self.spot.noise_pct),
         )
