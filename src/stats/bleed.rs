@@ -48,7 +48,50 @@ pub(super) enum Shape {
     Ramp(Ramp, f64),
 }
 
+impl Ramp {
+    /// One climb of two that were seen in overlapping windows, this one in the earlier.
+    fn joined(self, later: Ramp) -> Ramp {
+        let before = later.start.saturating_sub(self.start) as f64;
+        let own = (before / (self.end - self.start).max(1) as f64).min(1.0);
+        Ramp {
+            start: self.start,
+            end: later.end,
+            shift: own * self.shift + later.shift,
+            ..later
+        }
+    }
+}
+
 impl Shape {
+    /// The same so many rows later.
+    pub(super) fn moved(self, by: usize) -> Shape {
+        match self {
+            Shape::Step(split) => Shape::Step(split.moved(by)),
+            Shape::Ramp(ramp, z) => {
+                let (start, end) = (ramp.start + by, ramp.end + by);
+                Shape::Ramp(Ramp { start, end, ..ramp }, z)
+            }
+        }
+    }
+
+    /// Both as one, where a later window saw the same climb go on.
+    pub(super) fn joined(self, later: Shape) -> Option<Shape> {
+        match (self, later) {
+            (Shape::Ramp(a, z), Shape::Ramp(b, more)) if b.end > a.end && b.start < a.end => {
+                Some(Shape::Ramp(a.joined(b), z.max(more)))
+            }
+            _ => None,
+        }
+    }
+
+    /// How clear it is, in z-like units.
+    pub(super) fn evidence(&self) -> f64 {
+        match self {
+            Shape::Step(split) => split.z.abs(),
+            Shape::Ramp(_, z) => *z,
+        }
+    }
+
     /// The first row of the change and the first row of the level after it.
     pub(super) fn span(&self) -> (usize, usize) {
         match self {

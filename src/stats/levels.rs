@@ -22,6 +22,14 @@ pub(super) struct Split {
     pub(super) z: f64,
 }
 
+impl Split {
+    /// The same so many rows later.
+    pub(super) fn moved(self, by: usize) -> Split {
+        let at = self.at + by;
+        Split { at, ..self }
+    }
+}
+
 /// Sums over a stretch, from which any two levels are compared at once.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {

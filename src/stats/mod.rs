@@ -25,6 +25,7 @@ mod laws;
 pub mod ledger;
 mod levels;
 mod likelihood;
+mod long;
 pub mod mix;
 pub mod percentile;
 mod reading;

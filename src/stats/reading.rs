@@ -11,6 +11,7 @@ use super::bleed::{Climb, Length, RAMP, Shape, shapes};
 use super::change_point::{LEVEL_RUNS, candidates, gross_at_the_end};
 use super::levels::{Levels, Split};
 use super::likelihood::Likelihood;
+use super::long::LONGEST;
 use super::serial::Memory;
 use super::signal::Signal;
 
@@ -26,7 +27,7 @@ const FIRM_PRICE: f64 = 8.0;
 const CLIMB_PRICE: f64 = 2.0;
 
 /// Runs that a level lasts, but for the newest: noise that jumps between two levels goes back sooner.
-const LASTING_RUNS: usize = 10;
+pub(super) const LASTING_RUNS: usize = 10;
 
 /// From how many standard deviations of a run a pulse is gross.
 const PULSE: f64 = 6.0;
@@ -60,7 +61,7 @@ pub(super) fn firm_evidence(n: usize) -> f64 {
 
 /// What a change's place and size cost among `n` runs, on the scale of twice the log-likelihood.
 pub(super) fn place_price(n: usize) -> f64 {
-    PRICE * (n.max(2) as f64).ln()
+    PRICE * (n.clamp(2, LONGEST) as f64).ln()
 }
 
 /// A stretch, read.

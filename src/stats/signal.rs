@@ -4,6 +4,8 @@
 //! Assumes that noise multiplies (values of one sign; else they are taken as they are, in units of their median).
 //! Smallest sample: one value. Cannot keep a pulse of up to five runs: it counts as wild, by intent.
 
+use std::ops::Range;
+
 use super::runners;
 use super::tails::f_above;
 
@@ -85,6 +87,19 @@ impl Signal {
             sd,
             log,
             turns,
+        }
+    }
+
+    /// The signal of a part of the rows, by the noise of all of them.
+    pub(super) fn part(&self, rows: Range<usize>) -> Signal {
+        let part = |values: &[f64]| values.get(rows.clone()).unwrap_or_default().to_vec();
+        Signal {
+            plain: part(&self.plain),
+            tame: part(&self.tame),
+            roughness: part(&self.roughness),
+            turns: part(&self.turns),
+            sd: self.sd,
+            log: self.log,
         }
     }
 

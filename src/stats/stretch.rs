@@ -9,6 +9,7 @@ use super::bleed::Shape;
 use super::change_point::{GROSS_RUNS, LEVEL_RUNS};
 use super::judge::Row;
 use super::levels::{Levels, Split};
+use super::long;
 use super::reading::{Reading, left_over};
 use super::signal::Signal;
 
@@ -40,7 +41,7 @@ impl<'a> Stretch<'a> {
             levels,
             splits,
             shapes,
-        } = Reading::of(&signal, &numbered(&rows));
+        } = long::read(&signal, &numbered(&rows));
         Some(Self {
             rows,
             places,

@@ -1,0 +1,209 @@
+//! A long stretch, read in windows that overlap by half.
+//!
+//! Source: the practice of batch detectors on streams; what makes it sound is that each change is told by the one window
+//! that has at least a quarter of itself on both sides of it. Assumes that what a level is can be told from
+//! [`WINDOW`] runs. Smallest sample: more than [`LONGEST`] runs; below that one reading sees all. Cannot see a climb that is
+//! within the noise of a whole window; those that windows see in part are joined.
+//!
+//! One reading weighs a dozen changes; years of runs have more, and each that goes unseen hides others. And windows are
+//! cut at fixed places, so that what is long past stays as it was told.
+
+use std::ops::Range;
+
+use super::bleed::Shape;
+use super::levels::{Levels, Split};
+use super::reading::{LASTING_RUNS, Reading, left_over};
+use super::serial::Memory;
+use super::signal::Signal;
+
+/// Up to so many runs are read at once.
+pub(super) const LONGEST: usize = 1_500;
+
+/// Runs of a window; the newest one has up to half as many more.
+const WINDOW: usize = 1_000;
+
+/// How far apart windows begin.
+pub(super) const HOP: usize = WINDOW / 2;
+
+/// Where the window begins that tells the newest changes of so many rows: at a fixed place, with as many rows before it
+/// as any.
+pub(super) fn newest_window(rows: usize) -> usize {
+    if rows <= LONGEST {
+        return 0;
+    }
+    (rows - WINDOW) / HOP * HOP
+}
+
+/// Reads a stretch of any length; `releases` numbers the runs' releases, ascending.
+pub(super) fn read(signal: &Signal, releases: &[usize]) -> Reading {
+    let n = signal.tame.len();
+    if n <= LONGEST {
+        return Reading::of(signal, releases);
+    }
+    let (mut shapes, mut splits): (Vec<Shape>, Vec<Split>) = Default::default();
+    let newest = newest_window(n);
+    for start in (0..=newest).step_by(HOP) {
+        let end = if start == newest { n } else { start + WINDOW };
+        let own = Range {
+            start: if start == 0 { 0 } else { start + HOP / 2 },
+            end: if start == newest { n } else { end - HOP / 2 },
+        };
+        let reading = Reading::of(&signal.part(start..end), &releases[start..end]);
+        for shape in reading.shapes {
+            add(&mut shapes, shape.moved(start), &own);
+        }
+        for split in reading.splits {
+            let split = split.moved(start);
+            let is_known = splits
+                .last()
+                .is_some_and(|known| split.at < known.at + LASTING_RUNS);
+            if is_near(&own, split.at) && !is_known {
+                splits.push(split);
+            }
+        }
+    }
+    let plain = Levels::of(signal, &Memory::none(&signal.tame));
+    let noise = left_over(signal, &plain, &shapes);
+    Reading {
+        levels: Levels::of(signal, &Memory::fit(&noise)),
+        splits,
+        shapes,
+    }
+}
+
+/// Whether a change is a window's own to tell; two windows may place it a few rows to either side of their border.
+fn is_near(own: &Range<usize>, row: usize) -> bool {
+    (own.start.saturating_sub(LASTING_RUNS)..own.end + LASTING_RUNS).contains(&row)
+}
+
+/// Adds what a window with these rows of its own saw, once.
+fn add(shapes: &mut Vec<Shape>, shape: Shape, own: &Range<usize>) {
+    let first = shape.span().0;
+    let known = shapes.last().copied();
+    let alike = known.filter(|known| {
+        let reach = known.span().1.max(known.span().0 + LASTING_RUNS);
+        first < reach && known.shift() * shape.shift() > 0.0
+    });
+    if let (Some(joined), Some(place)) = (
+        alike.and_then(|known| known.joined(shape)),
+        shapes.last_mut(),
+    ) {
+        *place = joined;
+    } else if let (Some(known), Some(place)) = (alike, shapes.last_mut()) {
+        let is_clearer = is_near(own, first) && shape.evidence() > known.evidence();
+        let before_reach = known.span().1 <= shape.span().1;
+        if is_clearer && before_reach {
+            *place = shape;
+        }
+    } else if is_near(own, first) && known.is_none_or(|known| first >= known.span().1) {
+        shapes.push(shape);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::super::Direction;
+    use super::super::judge::{Change, Kind, Row, Settings, judge};
+    use super::super::seeded::Seeded;
+    use super::*;
+
+    fn told(values: &[f64]) -> Vec<Change> {
+        let names: Vec<String> = (0..values.len()).map(|i| format!("v{}", i / 2)).collect();
+        let rows: Vec<Row<'_>> = names
+            .iter()
+            .zip(values)
+            .enumerate()
+            .map(|(i, (release, value))| Row {
+                time_us: i as i64 * 21_600_000_000,
+                release,
+                value: *value,
+                count: None,
+            })
+            .collect();
+        let settings = Settings {
+            direction: Direction::Lower,
+            minimum_pct: 0.5,
+        };
+        judge(&rows, &[], &settings)
+    }
+
+    fn series(seed: u64, n: usize, level: impl Fn(usize) -> f64) -> Vec<f64> {
+        let mut random = Seeded::new(seed);
+        (0..n)
+            .map(|i| 100.0 * level(i) * (0.01 * random.normal()).exp())
+            .collect()
+    }
+
+    #[test]
+    fn windows_overlap_by_half_and_the_newest_has_a_thousand_runs() {
+        assert_eq!(newest_window(1_500), 0);
+        assert_eq!(newest_window(1_501), 500);
+        assert_eq!(newest_window(1_999), 500);
+        assert_eq!(newest_window(2_000), 1_000);
+    }
+
+    #[test]
+    fn of_thirty_steps_in_ten_thousand_runs_each_is_told_once_where_it_is() {
+        let at: Vec<usize> = (1..=30).map(|k| 330 * k).collect();
+        let values = series(1, 10_000, |i| {
+            let step = at.iter().filter(|at| **at <= i).count();
+            if step % 2 == 0 { 1.0 } else { 1.04 }
+        });
+        let changes = told(&values);
+        assert_eq!(changes.len(), at.len(), "{changes:?}");
+        for (change, at) in changes.iter().zip(at) {
+            assert!(change.index.abs_diff(at) <= 3 && change.firm, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_at_a_border_is_told_once() {
+        for at in 740..=760 {
+            let values = series(at as u64, 1_600, |i| if i < at { 1.0 } else { 1.02 });
+            let changes = told(&values);
+            let [step] = &changes[..] else {
+                panic!("at {at}: {changes:?}")
+            };
+            assert!(step.index.abs_diff(at) <= 6, "at {at}: {step:?}");
+        }
+    }
+
+    #[test]
+    fn a_bleed_through_three_windows_is_one() {
+        let values = series(3, 3_000, |i| {
+            1.0 + 0.2 * (i.saturating_sub(600).min(1_200)) as f64 / 1_200.0
+        });
+        let changes = told(&values);
+        let [bleed] = &changes[..] else {
+            panic!("{changes:?}")
+        };
+        assert_eq!(bleed.kind, Kind::Bleed);
+        assert!(
+            bleed.index.abs_diff(600) < 60 && bleed.end.abs_diff(1_800) < 60,
+            "{bleed:?}"
+        );
+        assert!((bleed.effect_pct.value - 20.0).abs() < 2.0, "{bleed:?}");
+    }
+
+    #[test]
+    fn what_is_long_past_stays_as_it_was_told_whatever_comes() {
+        let level = |i: usize| match i {
+            0..400 => 1.0,
+            400..1_300 => 1.03,
+            _ => 1.0,
+        };
+        let values = series(4, 4_000, level);
+        let past = |n: usize| {
+            let changes = told(&values[..n]);
+            let places = changes.iter().filter(|c| c.index < 1_400);
+            places.map(|c| (c.kind, c.index)).collect::<Vec<_>>()
+        };
+        let known = past(2_300);
+        assert_eq!(known.len(), 2, "{known:?}");
+        for n in (2_400..=4_000).step_by(200) {
+            assert_eq!(past(n), known, "with {n} runs");
+        }
+    }
+}
