@@ -5,16 +5,20 @@
 //! [`WINDOW`] runs. Smallest sample: more than [`LONGEST`] runs; below that one reading sees all. Cannot see a climb that is
 //! within the noise of a whole window; those that windows see in part are joined.
 //!
-//! One reading weighs a dozen changes; years of runs have more, and each that goes unseen hides others. And windows are
-//! cut at fixed places, so that what is long past stays as it was told.
+//! One reading weighs a dozen changes; years of runs have more, and each that goes unseen hides others. Windows lie at
+//! fixed places and are read by their own rows alone, so what is long past stays as it was told, and a new run costs the
+//! reading of the newest window: the others are remembered by their contents.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::bleed::Shape;
 use super::levels::{Levels, Split};
 use super::reading::{LASTING_RUNS, Reading, left_over};
 use super::serial::Memory;
-use super::signal::Signal;
+use super::signal::{Signal, scaled};
 
 /// Up to so many runs are read at once.
 pub(super) const LONGEST: usize = 1_500;
@@ -23,23 +27,31 @@ pub(super) const LONGEST: usize = 1_500;
 const WINDOW: usize = 1_000;
 
 /// How far apart windows begin.
-pub(super) const HOP: usize = WINDOW / 2;
+const HOP: usize = WINDOW / 2;
 
 /// Where the window begins that tells the newest changes of so many rows: at a fixed place, with as many rows before it
 /// as any.
-pub(super) fn newest_window(rows: usize) -> usize {
+fn newest_window(rows: usize) -> usize {
     if rows <= LONGEST {
         return 0;
     }
     (rows - WINDOW) / HOP * HOP
 }
 
-/// Reads a stretch of any length; `releases` numbers the runs' releases, ascending.
-pub(super) fn read(signal: &Signal, releases: &[usize]) -> Reading {
+/// Reads a stretch of any length: its signal, the values and times that this was made of, and the releases' numbers,
+/// ascending.
+pub(super) fn read(
+    signal: &Signal,
+    values: &[f64],
+    times_us: &[i64],
+    releases: &[usize],
+) -> Reading {
     let n = signal.tame.len();
     if n <= LONGEST {
         return Reading::of(signal, releases);
     }
+    // One scale for all windows, so that their sizes are of one kind.
+    let (scaled, log) = scaled(values);
     let (mut shapes, mut splits): (Vec<Shape>, Vec<Split>) = Default::default();
     let newest = newest_window(n);
     for start in (0..=newest).step_by(HOP) {
@@ -48,11 +60,21 @@ pub(super) fn read(signal: &Signal, releases: &[usize]) -> Reading {
             start: if start == 0 { 0 } else { start + HOP / 2 },
             end: if start == newest { n } else { end - HOP / 2 },
         };
-        let reading = Reading::of(&signal.part(start..end), &releases[start..end]);
-        for shape in reading.shapes {
+        let rows = Rows {
+            scaled: &scaled[start..end],
+            log,
+            times_us: &times_us[start..end],
+            releases: &releases[start..end],
+        };
+        let seen = if start == newest {
+            Arc::new(rows.read())
+        } else {
+            SEEN.of(&rows)
+        };
+        for shape in &seen.shapes {
             add(&mut shapes, shape.moved(start), &own);
         }
-        for split in reading.splits {
+        for split in &seen.splits {
             let split = split.moved(start);
             let is_known = splits
                 .last()
@@ -68,6 +90,69 @@ pub(super) fn read(signal: &Signal, releases: &[usize]) -> Reading {
         levels: Levels::of(signal, &Memory::fit(&noise)),
         splits,
         shapes,
+    }
+}
+
+/// What a window is read from.
+struct Rows<'a> {
+    scaled: &'a [f64],
+    log: bool,
+    times_us: &'a [i64],
+    releases: &'a [usize],
+}
+
+/// What was seen in a window, by its own rows.
+struct Seen {
+    splits: Vec<Split>,
+    shapes: Vec<Shape>,
+}
+
+impl Rows<'_> {
+    fn read(&self) -> Seen {
+        let signal = Signal::of_scaled(self.scaled.to_vec(), self.log, self.times_us);
+        let reading = Reading::of(&signal, self.releases);
+        Seen {
+            splits: reading.splits,
+            shapes: reading.shapes,
+        }
+    }
+
+    /// Rows with the same fingerprint are read alike, whatever came after them.
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let first = self.releases.first().copied().unwrap_or_default();
+        self.log.hash(&mut hasher);
+        self.times_us.hash(&mut hasher);
+        for (x, release) in self.scaled.iter().zip(self.releases) {
+            x.to_bits().hash(&mut hasher);
+            (release - first).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+/// Windows that were read before: those of the past are the same with every new run.
+struct Known(LazyLock<Mutex<HashMap<u64, Arc<Seen>>>>);
+
+static SEEN: Known = Known(LazyLock::new(Mutex::default));
+
+/// Windows that are kept, some hundred bytes each; when there are more, all are read again.
+const KEPT: usize = 20_000;
+
+impl Known {
+    fn of(&self, rows: &Rows<'_>) -> Arc<Seen> {
+        let fingerprint = rows.fingerprint();
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = known().get(&fingerprint) {
+            return seen.clone();
+        }
+        let seen = Arc::new(rows.read());
+        let mut known = known();
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        known.insert(fingerprint, seen.clone());
+        seen
     }
 }
 

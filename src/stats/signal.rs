@@ -4,8 +4,6 @@
 //! Assumes that noise multiplies (values of one sign; else they are taken as they are, in units of their median).
 //! Smallest sample: one value. Cannot keep a pulse of up to five runs: it counts as wild, by intent.
 
-use std::ops::Range;
-
 use super::runners;
 use super::tails::f_above;
 
@@ -49,13 +47,12 @@ pub(super) struct Signal {
 impl Signal {
     /// Prepares values (finite, oldest first) with their times.
     pub(super) fn of(values: &[f64], times_us: &[i64]) -> Self {
-        let log = values.iter().all(|v| *v > 0.0);
-        let mut plain: Vec<f64> = if log {
-            values.iter().map(|v| v.ln()).collect()
-        } else {
-            let unit = unit_of(values);
-            values.iter().map(|v| v / unit).collect()
-        };
+        let (scaled, log) = scaled(values);
+        Self::of_scaled(scaled, log, times_us)
+    }
+
+    /// The same for values that [`scaled`] has put on the scale of the tests.
+    pub(super) fn of_scaled(mut plain: Vec<f64>, log: bool, times_us: &[i64]) -> Self {
         remove_weekday(&mut plain, times_us);
         let turns = runners::offsets(&plain).unwrap_or_default();
         plain
@@ -90,19 +87,6 @@ impl Signal {
         }
     }
 
-    /// The signal of a part of the rows, by the noise of all of them.
-    pub(super) fn part(&self, rows: Range<usize>) -> Signal {
-        let part = |values: &[f64]| values.get(rows.clone()).unwrap_or_default().to_vec();
-        Signal {
-            plain: part(&self.plain),
-            tame: part(&self.tame),
-            roughness: part(&self.roughness),
-            turns: part(&self.turns),
-            sd: self.sd,
-            log: self.log,
-        }
-    }
-
     /// A change of level in per cent of the level before it; both on this scale.
     pub(super) fn percent(&self, before: f64, change: f64) -> f64 {
         if self.log {
@@ -113,6 +97,15 @@ impl Signal {
             100.0 * change
         }
     }
+}
+
+/// Values on the scale of the tests, and whether that is logarithmic.
+pub(super) fn scaled(values: &[f64]) -> (Vec<f64>, bool) {
+    if values.iter().all(|v| *v > 0.0) {
+        return (values.iter().map(|v| v.ln()).collect(), true);
+    }
+    let unit = unit_of(values);
+    (values.iter().map(|v| v / unit).collect(), false)
 }
 
 /// The median, reordering its argument; 0 without values.

@@ -41,7 +41,7 @@ impl<'a> Stretch<'a> {
             levels,
             splits,
             shapes,
-        } = long::read(&signal, &numbered(&rows));
+        } = long::read(&signal, &values, &times, &numbered(&rows));
         Some(Self {
             rows,
             places,
