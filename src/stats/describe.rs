@@ -52,9 +52,9 @@ impl Stretch<'_> {
             upper: shift + half,
         };
         let effect = Interval {
-            value: self.signal.percent(old, effect.value),
-            lower: self.signal.percent(old, effect.lower),
-            upper: self.signal.percent(old, effect.upper),
+            value: self.signal.scale.percent(old, effect.value),
+            lower: self.signal.scale.percent(old, effect.lower),
+            upper: self.signal.scale.percent(old, effect.upper),
         };
         if effect.value.abs() < settings.minimum_pct {
             return None;
@@ -76,9 +76,9 @@ impl Stretch<'_> {
         let reason = self.reason(
             first,
             (lo, hi),
-            slope,
-            releases,
+            slope.map(|slope| (slope, releases)),
             &effect,
+            self.signal.scale.percent(old, self.signal.sd).abs(),
             settings.direction,
         );
         let place = |i: usize| self.places[i.min(self.places.len() - 1)];
@@ -128,15 +128,15 @@ impl Stretch<'_> {
         &self,
         first: usize,
         range: (usize, usize),
-        slope: Option<f64>,
-        releases: usize,
+        slope: Option<(f64, usize)>,
         effect: &Interval,
+        noise_pct: f64,
         direction: Direction,
     ) -> String {
         let name = |i: usize| self.rows[i].release;
         let whole = wording::change(effect);
-        let noise = wording::percent(round_to_tenths(100.0 * self.signal.sd));
-        if let Some(slope) = slope {
+        let noise = wording::percent(round_to_tenths(noise_pct));
+        if let Some((slope, releases)) = slope {
             let each = wording::signed_percent(slope, slope.abs() / 4.0);
             return format!(
                 "since {}, {releases} releases, {each} each, {whole} in all; no single release exceeded the noise of ±{noise}",

@@ -8,6 +8,7 @@
 use super::Direction;
 use super::change_point::LEVEL_RUNS;
 use super::judge::{Change, Kind, Row};
+use super::signal::Scale;
 use super::stretch::Stretch;
 
 /// How an injected change is told to be the one that was found: a third to three times its size.
@@ -19,7 +20,7 @@ pub(super) struct Quiet<'a> {
     rows: Vec<Row<'a>>,
     noise: Vec<f64>,
     level: f64,
-    log: bool,
+    scale: Scale,
     /// Standard deviation of the noise, in per cent of the level.
     pub(super) noise_pct: f64,
 }
@@ -40,16 +41,15 @@ impl<'a> Quiet<'a> {
         let mut noise = stretch.noise();
         let level = stretch.signal.plain.get(end.checked_sub(1)?)? - noise[end - 1];
         noise.truncate(end);
-        let (sd, log) = (stretch.signal.sd, stretch.signal.log);
-        let whole = if log { 1.0 } else { whole(level) };
+        let (sd, scale) = (stretch.signal.sd, stretch.signal.scale);
         let mut rows = stretch.rows;
         rows.truncate(end);
         Some(Self {
             rows,
             noise,
             level,
-            log,
-            noise_pct: 100.0 * sd / whole,
+            scale,
+            noise_pct: scale.percent(level, sd).abs(),
         })
     }
 
@@ -72,10 +72,12 @@ impl<'a> Quiet<'a> {
         let n = self.noise.len();
         let row = |i: usize| {
             let from = (i + turn) % n;
-            let value = if self.log {
-                (self.level + self.noise[from] + (percent / 100.0).ln_1p() * share(i)).exp()
-            } else {
-                self.level + self.noise[from] + percent / 100.0 * whole(self.level) * share(i)
+            let quiet = self.scale.value(self.level + self.noise[from]);
+            let value = match self.scale {
+                Scale::Power { .. } => quiet * (1.0 + percent / 100.0).powf(share(i)),
+                Scale::Units(_) => {
+                    quiet + percent / 100.0 * whole(self.scale.value(self.level)) * share(i)
+                }
             };
             Row {
                 value,

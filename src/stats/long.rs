@@ -18,7 +18,7 @@ use super::bleed::Shape;
 use super::levels::{Levels, Split};
 use super::reading::{LASTING_RUNS, Reading, left_over};
 use super::serial::Memory;
-use super::signal::{Signal, scaled};
+use super::signal::{Scale, Signal};
 
 /// Up to so many runs are read at once.
 pub(super) const LONGEST: usize = 1_500;
@@ -51,7 +51,8 @@ pub(super) fn read(
         return Reading::of(signal, releases);
     }
     // One scale for all windows, so that their sizes are of one kind.
-    let (scaled, log) = scaled(values);
+    let scale = signal.scale;
+    let scaled = scale.put(values);
     let (mut shapes, mut splits): (Vec<Shape>, Vec<Split>) = Default::default();
     let newest = newest_window(n);
     for start in (0..=newest).step_by(HOP) {
@@ -62,7 +63,7 @@ pub(super) fn read(
         };
         let rows = Rows {
             scaled: &scaled[start..end],
-            log,
+            scale,
             times_us: &times_us[start..end],
             releases: &releases[start..end],
         };
@@ -96,7 +97,7 @@ pub(super) fn read(
 /// What a window is read from.
 struct Rows<'a> {
     scaled: &'a [f64],
-    log: bool,
+    scale: Scale,
     times_us: &'a [i64],
     releases: &'a [usize],
 }
@@ -109,7 +110,7 @@ struct Seen {
 
 impl Rows<'_> {
     fn read(&self) -> Seen {
-        let signal = Signal::of_scaled(self.scaled.to_vec(), self.log, self.times_us);
+        let signal = Signal::of_scaled(self.scaled.to_vec(), self.scale, self.times_us);
         let reading = Reading::of(&signal, self.releases);
         Seen {
             splits: reading.splits,
@@ -121,7 +122,6 @@ impl Rows<'_> {
     fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let first = self.releases.first().copied().unwrap_or_default();
-        self.log.hash(&mut hasher);
         self.times_us.hash(&mut hasher);
         for (x, release) in self.scaled.iter().zip(self.releases) {
             x.to_bits().hash(&mut hasher);

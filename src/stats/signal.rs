@@ -1,7 +1,8 @@
 //! A series made ready for the tests: logarithms, without its weekday, its wild points drawn in.
 //!
 //! Source: Hampel (1974) for the running-median filter, Winsor for drawing points in; Fisher's F for the weekday.
-//! Assumes that noise multiplies (values of one sign; else they are taken as they are, in units of their median).
+//! Assumes that noise multiplies (positive values; else they are taken as they are, in units of their median), or that it
+//! does so to the upper side more, which a power evens out (Box & Cox 1964).
 //! Smallest sample: one value. Cannot keep a pulse of up to five runs: it counts as wild, by intent.
 
 use super::runners;
@@ -38,8 +39,8 @@ pub(super) struct Signal {
     pub(super) roughness: Vec<f64>,
     /// Standard deviation of the noise about the running median.
     pub(super) sd: f64,
-    /// Whether the scale is logarithmic.
-    pub(super) log: bool,
+    /// What the values are measured in.
+    pub(super) scale: Scale,
     /// What was taken off runs on another machine of two that take turns; empty where none do.
     pub(super) turns: Vec<f64>,
 }
@@ -47,12 +48,12 @@ pub(super) struct Signal {
 impl Signal {
     /// Prepares values (finite, oldest first) with their times.
     pub(super) fn of(values: &[f64], times_us: &[i64]) -> Self {
-        let (scaled, log) = scaled(values);
-        Self::of_scaled(scaled, log, times_us)
+        let scale = Scale::of(values);
+        Self::of_scaled(scale.put(values), scale, times_us)
     }
 
-    /// The same for values that [`scaled`] has put on the scale of the tests.
-    pub(super) fn of_scaled(mut plain: Vec<f64>, log: bool, times_us: &[i64]) -> Self {
+    /// The same for values that are on a scale already.
+    pub(super) fn of_scaled(mut plain: Vec<f64>, scale: Scale, times_us: &[i64]) -> Self {
         remove_weekday(&mut plain, times_us);
         let turns = runners::offsets(&plain).unwrap_or_default();
         plain
@@ -82,30 +83,139 @@ impl Signal {
             tame,
             roughness,
             sd,
-            log,
+            scale,
             turns,
+        }
+    }
+}
+
+/// What values are measured in where they are looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Scale {
+    /// In units of their median size, or where most are nought, of their mean.
+    Units(f64),
+    /// As (1 − (middle / value)^λ) / λ (Box & Cox 1964): the logarithm of value over middle at λ = 0, and the higher
+    /// values the closer together the larger λ is.
+    Power {
+        /// λ, from 0.
+        lambda: f64,
+        /// The median; 1 at λ = 0, where only distances count.
+        middle: f64,
+    },
+}
+
+/// The largest λ: beyond it the higher values would hardly count.
+const MOST_LAMBDA: f64 = 2.0;
+
+/// From this skewness of the noise on (of the outer tenths about the median, relative to their distance) it is made even.
+const SKEWED: f64 = 0.4;
+
+/// Fewer rows do not show how skewed noise is.
+const SKEWED_ROWS: usize = 60;
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self::Units(1.0)
+    }
+}
+
+impl Scale {
+    /// The scale on which the noise of these values lies most evenly about its level.
+    pub(super) fn of(values: &[f64]) -> Self {
+        if values.is_empty() || values.iter().any(|v| *v <= 0.0) {
+            return Self::Units(unit_of(values));
+        }
+        let logs: Vec<f64> = values.iter().map(|v| v.ln()).collect();
+        let lambda = if logs.len() < SKEWED_ROWS {
+            0.0
+        } else {
+            evening(&logs)
+        };
+        let middle = if lambda > 0.0 {
+            median_of(&mut values.to_vec())
+        } else {
+            1.0
+        };
+        Self::Power { lambda, middle }
+    }
+
+    /// Values on this scale.
+    pub(super) fn put(&self, values: &[f64]) -> Vec<f64> {
+        values.iter().map(|v| self.put_one(*v)).collect()
+    }
+
+    fn put_one(&self, value: f64) -> f64 {
+        match *self {
+            Self::Units(unit) => value / unit,
+            Self::Power { lambda, middle } if lambda > 0.0 => {
+                -((-lambda * (value / middle).ln()).exp_m1()) / lambda
+            }
+            Self::Power { middle, .. } => (value / middle).ln(),
+        }
+    }
+
+    /// The value that is there on the scale.
+    pub(super) fn value(&self, x: f64) -> f64 {
+        match *self {
+            Self::Units(unit) => x * unit,
+            Self::Power { lambda, middle } => middle * power_log(x, lambda).exp(),
         }
     }
 
     /// A change of level in per cent of the level before it; both on this scale.
     pub(super) fn percent(&self, before: f64, change: f64) -> f64 {
-        if self.log {
-            100.0 * change.exp_m1()
-        } else if before.abs() > 1e-12 {
-            100.0 * change / before.abs()
-        } else {
-            100.0 * change
+        match *self {
+            Self::Power { lambda, .. } => {
+                100.0 * (power_log(before + change, lambda) - power_log(before, lambda)).exp_m1()
+            }
+            Self::Units(_) if before.abs() > 1e-12 => 100.0 * change / before.abs(),
+            Self::Units(_) => 100.0 * change,
         }
     }
 }
 
-/// Values on the scale of the tests, and whether that is logarithmic.
-pub(super) fn scaled(values: &[f64]) -> (Vec<f64>, bool) {
-    if values.iter().all(|v| *v > 0.0) {
-        return (values.iter().map(|v| v.ln()).collect(), true);
+/// The logarithm of value over middle of a place on the power scale. The scale ends where values would be infinite.
+fn power_log(x: f64, lambda: f64) -> f64 {
+    if lambda > 0.0 {
+        -(1.0 - lambda * x).max(1e-3).ln() / lambda
+    } else {
+        x
     }
-    let unit = unit_of(values);
-    (values.iter().map(|v| v / unit).collect(), false)
+}
+
+/// The whole λ that makes the noise of these logarithms most even; 0 where it is not skewed.
+fn evening(logs: &[f64]) -> f64 {
+    let mut off: Vec<f64> = logs
+        .iter()
+        .zip(running_median(logs))
+        .map(|(x, m)| x - m)
+        .collect();
+    off.sort_unstable_by(f64::total_cmp);
+    let tenth = off.len() / 10;
+    let (low, high) = (off[tenth], off[off.len() - 1 - tenth]);
+    let skewness = |lambda: f64| {
+        let at = |x: f64| {
+            if lambda > 0.0 {
+                -(-lambda * x).exp_m1() / lambda
+            } else {
+                x
+            }
+        };
+        let width = at(high) - at(low);
+        if width > 0.0 {
+            (at(high) + at(low)) / width
+        } else {
+            0.0
+        }
+    };
+    if skewness(0.0) < SKEWED {
+        return 0.0;
+    }
+    let mut lambda = 0.0;
+    while lambda < MOST_LAMBDA && skewness(lambda + 1.0) > 0.0 {
+        lambda += 1.0;
+    }
+    lambda
 }
 
 /// The median, reordering its argument; 0 without values.
@@ -284,6 +394,31 @@ mod tests {
     }
 
     #[test]
+    fn skewed_noise_is_made_even_and_its_changes_are_told_in_per_cent_all_the_same() {
+        let mut random = Seeded::new(9);
+        let values: Vec<f64> = (0..200)
+            .map(|_| 100.0 * (-0.3 * random.uniform().ln()).exp())
+            .collect();
+        let scale = Scale::of(&values);
+        assert!(matches!(scale, Scale::Power { lambda, .. } if lambda > 0.0));
+        for (before, after) in [(100.0, 120.0), (150.0, 90.0)] {
+            let on = scale.put(&[before, after]);
+            let percent = scale.percent(on[0], on[1] - on[0]);
+            assert!((percent - 100.0 * (after / before - 1.0)).abs() < 1e-9);
+            assert!((scale.value(on[1]) - after).abs() < 1e-9);
+        }
+        let even: Vec<f64> = (0..200)
+            .map(|_| 100.0 * (0.3 * random.normal()).exp())
+            .collect();
+        let logarithmic = Scale::Power {
+            lambda: 0.0,
+            middle: 1.0,
+        };
+        assert_eq!(Scale::of(&even), logarithmic);
+        assert_eq!(Scale::of(&values[..50]), logarithmic);
+    }
+
+    #[test]
     fn mostly_zeros_are_taken_in_units_of_their_mean() {
         let mut shifts = vec![0.0; 11];
         shifts.extend([100_000.0; 9]);
@@ -296,7 +431,7 @@ mod tests {
     #[test]
     fn values_of_both_signs_are_taken_in_units_of_their_median() {
         let signal = Signal::of(&[-2.0, 0.0, 2.0, 4.0], &days(4));
-        assert!(!signal.log);
+        assert!(matches!(signal.scale, Scale::Units(_)));
         assert_eq!(signal.plain, [-1.0, 0.0, 1.0, 2.0]);
     }
 }
