@@ -82,14 +82,26 @@ async fn project_share(
             return Ok(looked);
         }
         for one in due {
-            if one.is_changed {
-                let found = look_at(store, &record, one.series).await?;
-                let text = found.map(|found| serde_json::to_string(&found).unwrap_or_default());
-                store
-                    .keep_blind_spot(project, one.series, text.as_deref(), now_us())
-                    .await?;
+            let found = if one.is_changed {
+                look_at(store, &record, one.series).await.map(Some)
             } else {
-                store.rest_blind_spot(project, one.series, now_us()).await?;
+                Ok(None)
+            };
+            match found {
+                Ok(Some(found)) => {
+                    let text = found.map(|found| serde_json::to_string(&found).unwrap_or_default());
+                    store
+                        .keep_blind_spot(project, one.series, text.as_deref(), now_us())
+                        .await?;
+                }
+                Ok(None) => {
+                    store.rest_blind_spot(project, one.series, now_us()).await?;
+                }
+                Err(error) => {
+                    // It waits for its next turn like all others, so that none of them waits for it.
+                    tracing::warn!(%error, series = %one.series, "its blind spot is not known");
+                    store.rest_blind_spot(project, one.series, now_us()).await?;
+                }
             }
             looked += 1;
             if began.elapsed() > SHARE {

@@ -1,8 +1,8 @@
 //! How the settings at hand would have done on a series' own history, with changes of known size put into it.
 //!
-//! Source: replays of growing prefixes ([`super::replay`]) over the series' own noise ([`super::injection`]), first as it
+//! Source: replays of growing prefixes ([`super::replay`]) over the series' own noise (`injection`), first as it
 //! is, then with a step or a bleed in it at a random place. Assumes that noise stays as it was. Smallest sample: twice
-//! [`BEFORE`] rows in the running epoch. Cannot tell how often such changes happen, so it has no precision.
+//! 14 rows in the running epoch. Cannot tell how often such changes happen, so it has no precision.
 
 use serde::Serialize;
 

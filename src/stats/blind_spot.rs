@@ -1,10 +1,10 @@
 //! The smallest step and the smallest bleed that would be told within a quarter, given a series' own noise.
 //!
-//! Source: power by simulation: changes of growing size are put into the series' own noise ([`super::injection`]) at
+//! Source: power by simulation: changes of growing size are put into the series' own noise (`injection`) at
 //! the start of its last quarter, and the judge is asked at the quarter's end, with the thresholds that it has
 //! everywhere. Assumes that noise stays as it was, and that larger changes are seen more often. Smallest sample:
-//! [`BEFORE`] rows before that quarter in the running epoch, and a level's runs in it. Cannot see what the next
-//! quarter's noise will be; the power itself is known to 9 points of 100, from [`PATHS`] paths.
+//! 14 rows before that quarter in the running epoch, and a level's runs in it. Cannot see what the next
+//! quarter's noise will be; the power itself is known to 9 points of 100, from 20 paths.
 
 use serde::{Deserialize, Serialize};
 

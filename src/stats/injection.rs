@@ -75,9 +75,7 @@ impl<'a> Quiet<'a> {
             let quiet = self.scale.value(self.level + self.noise[from]);
             let value = match self.scale {
                 Scale::Power { .. } => quiet * (1.0 + percent / 100.0).powf(share(i)),
-                Scale::Units(_) => {
-                    quiet + percent / 100.0 * whole(self.scale.value(self.level)) * share(i)
-                }
+                Scale::Units(unit) => quiet + percent / 100.0 * unit * whole(self.level) * share(i),
             };
             Row {
                 value,
