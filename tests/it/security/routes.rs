@@ -38,6 +38,7 @@ const RIGHTS: &[(&str, &str, &[Scope])] = &[
     ("get", "flows/{flow}/ledger", READERS),
     ("get", "flows/{flow}/ledger.csv", READERS),
     ("get", "flows/{flow}/headroom", READERS),
+    ("get", "flows/{flow}/blindspots", READERS),
     ("put", "config", ADMINISTRATORS),
     ("get", "config", READERS),
     ("post", "epochs", ADMINISTRATORS),
