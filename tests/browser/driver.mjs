@@ -63,16 +63,22 @@ export class Browser {
   }
 
   constructor(child, profile, base) {
-    Object.assign(this, { child, profile, base, session: "" });
+    // `opened` are the texts of dialogs that stood in the way of a call, until they are told.
+    Object.assign(this, { child, profile, base, session: "", opened: [] });
   }
 
-  async call(method, path, body) {
+  async call(method, path, body, again = 3) {
     const answer = await fetch(this.base + this.session + path, {
       method,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(CALL_MS),
     });
     const { value } = await answer.json();
+    if (!answer.ok && value.error === "unexpected alert open" && !path.startsWith("/alert") && again > 0) {
+      // A dialog may open long after its page has come: it is closed, kept to be told, and the call made again.
+      this.opened.push((await this.dialog()) ?? value.data?.text ?? value.message.split("\n")[0]);
+      return this.call(method, path, body, again - 1);
+    }
     if (!answer.ok) throw new Error(`${path}: ${value.error}: ${value.message.split("\n")[0]}`);
     return value;
   }
@@ -110,10 +116,12 @@ export class Browser {
     await this.call("POST", "/actions", { actions: [{ type: "key", id: "keyboard", actions: press }] });
   }
 
-  // Errors that the console has shown since the last call: script errors, failed loads, refusals by the security policy.
+  // Errors that the console has shown since the last call: script errors, failed loads, refusals by the security policy;
+  // and dialogs that opened late.
   async errors() {
     const entries = await this.call("POST", "/se/log", { type: "browser" });
-    return entries.filter((e) => e.level === "SEVERE").map((e) => e.message);
+    const dialogs = this.opened.splice(0).map((text) => `a dialog opened: ${text}`);
+    return [...entries.filter((e) => e.level === "SEVERE").map((e) => e.message), ...dialogs];
   }
 
   // The text of an open dialog, which is closed; null where none is open.
