@@ -222,6 +222,33 @@ fn runs_that_come_in_bursts_and_after_gaps_alarm_nobody() {
     assert!(told <= 1, "{told}");
 }
 
+#[test]
+fn an_independent_series_more_changes_others_by_chance_alone() {
+    // Of three series two speak for their testbed, so that noise which moves along with another's step makes an epoch.
+    let mut random = Seeded::new(16);
+    let names = names(120);
+    let mut changed = 0;
+    for _ in 0..100 {
+        let steps_at = 75 + (random.uniform() * 30.0) as usize;
+        let mut member = |level: &dyn Fn(usize) -> f64| {
+            let values = around_100((0..120).map(|i| random.normal() + level(i)));
+            Member {
+                rows: daily(&names, &values),
+                boundaries: Vec::new(),
+            }
+        };
+        let stepped = |i: usize| if i < 60 { 0.0 } else { 6.0 };
+        let own = |i: usize| if i < steps_at { 0.0 } else { -5.0 };
+        let three = [member(&stepped), member(&|_| 0.0), member(&|_| 0.0)];
+        let fourth = member(&own);
+        let all: Vec<Member<'_>> = three.iter().cloned().chain([fourth]).collect();
+        let alone: Vec<Vec<Change>> = judge_together(&three, &[LOWER; 3]);
+        let together = judge_together(&all, &[LOWER; 4]);
+        changed += usize::from(alone[..] != together[..3]);
+    }
+    assert!(changed <= 6, "{changed}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -231,26 +258,6 @@ proptest! {
         let mut random = Seeded::new(seed);
         let values = around_100((0..n).map(|_| 3.0 * random.normal()));
         prop_assert_eq!(judge(&daily(&names(n), &values), &[], &LOWER), []);
-    }
-
-    /// What else is measured on a testbed changes nothing, as long as it does something of its own.
-    #[test]
-    fn an_independent_series_more_changes_no_other(seed in 0_u64..1_000, steps_at in 20_usize..100) {
-        let mut random = Seeded::new(seed);
-        let names = names(120);
-        let mut member = |level: &dyn Fn(usize) -> f64| {
-            let values = around_100((0..120).map(|i| random.normal() + level(i)));
-            Member { rows: daily(&names, &values), boundaries: Vec::new() }
-        };
-        let stepped = |i: usize| if i < 60 { 0.0 } else { 6.0 };
-        let own = |i: usize| if i < steps_at { 0.0 } else { -5.0 };
-        prop_assume!(steps_at.abs_diff(60) > 12);
-        let three = [member(&stepped), member(&|_| 0.0), member(&|_| 0.0)];
-        let fourth = member(&own);
-        let all: Vec<Member<'_>> = three.iter().cloned().chain([fourth]).collect();
-        let alone: Vec<Vec<Change>> = judge_together(&three, &[LOWER; 3]);
-        let together = judge_together(&all, &[LOWER; 4]);
-        prop_assert_eq!(&alone[..], &together[..3]);
     }
 
     /// Values that mirror about their level mirror what is told of them.
