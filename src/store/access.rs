@@ -343,7 +343,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Checks a token. Unknown ids and wrong secrets take the same comparison.
+    /// Checks a token. Those who come with the same one at the same time are told together, after the last of them came.
     pub async fn caller_by_token(
         &self,
         text: &str,
@@ -352,9 +352,24 @@ impl Store {
         let Some((id, secret)) = split_token(text) else {
             return Ok(None);
         };
-        let row: Option<TokenColumns> = self.db.row(TOKEN, args![&id]).await?;
+        let store = self.clone();
+        let look = move |now_us| {
+            let (store, secret) = (store.clone(), secret.clone());
+            async move { store.caller(&id, &secret, now_us).await }
+        };
+        self.callers.get(text, now_us, look).await
+    }
+
+    /// Checks a token's secret. Unknown ids and wrong secrets take the same comparison.
+    async fn caller(
+        &self,
+        id: &Id,
+        secret: &[u8],
+        now_us: i64,
+    ) -> Result<Option<Caller>, StoreError> {
+        let row: Option<TokenColumns> = self.db.row(TOKEN, args![id]).await?;
         let known = row.as_ref().map_or(&[0_u8; 32][..], |row| &row.3);
-        let right = bool::from(digest(&secret).ct_eq(known));
+        let right = bool::from(digest(secret).ct_eq(known));
         let Some((project, slug, scope, _, expires_us, revoked_us, last_used_us)) = row else {
             return Ok(None);
         };
@@ -363,7 +378,7 @@ impl Store {
         }
         let project = ProjectId(Id::from_row(&project)?);
         if last_used_us.is_none_or(|used| used + LAST_USED_GRAIN_US < now_us) {
-            let values = args![&id, now_us, &project];
+            let values = args![id, now_us, &project];
             self.note_use(TOUCH_TOKEN, values).await;
         }
         Ok(Some(Caller {

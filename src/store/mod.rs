@@ -29,6 +29,7 @@ mod record_versions;
 mod releases;
 mod runs;
 mod series;
+mod shared_lookups;
 mod upkeep;
 mod verdicts;
 mod windows;
@@ -54,6 +55,7 @@ pub use verdicts::StoredVerdict;
 pub use windows::{MergedFrom, SharedDay, Span, Statistic, Window, WindowBody, WindowKey};
 
 use db::Db;
+use shared_lookups::SharedLookups;
 
 /// A 128-bit identifier: UUIDv7 for things we make, a hash for things that have an identity of their own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -223,6 +225,9 @@ pub enum StoreError {
     /// Nothing of that name in this project.
     #[error("not found")]
     NotFound,
+    /// What a question that several asked together failed with.
+    #[error(transparent)]
+    Shared(Arc<StoreError>),
 }
 
 impl StoreError {
@@ -238,6 +243,7 @@ impl StoreError {
                 _ => false,
             },
             StoreError::LeaseLost | StoreError::Silent => true,
+            StoreError::Shared(error) => error.is_transient(),
             _ => false,
         }
     }
@@ -245,10 +251,11 @@ impl StoreError {
     /// Whether the call may have been done all the same (its answer was not heard).
     pub fn is_unsettled(&self) -> bool {
         use sqlx::Error::{Io, WorkerCrashed};
-        matches!(
-            self,
-            StoreError::Silent | StoreError::Database(Io(_) | WorkerCrashed)
-        )
+        match self {
+            StoreError::Silent | StoreError::Database(Io(_) | WorkerCrashed) => true,
+            StoreError::Shared(error) => error.is_unsettled(),
+            _ => false,
+        }
     }
 }
 
@@ -279,6 +286,8 @@ pub struct Store {
     db: Db,
     /// What one request has read already.
     heads: Option<Arc<heads::Heads>>,
+    /// Tokens that are looked up just now.
+    callers: SharedLookups<Option<Caller>>,
 }
 
 impl Store {
@@ -296,7 +305,23 @@ impl Store {
         db.migrate().await?;
         drop(guard);
         page_views::take_all_over(&db).await?;
-        Ok(Store { db, heads: None })
+        Ok(Store::over(db))
+    }
+
+    /// How many transactions that write are worth having under way at a time.
+    pub fn commits_at_once(&self) -> usize {
+        match self.db {
+            Db::Sqlite { .. } => 1,
+            Db::Postgres(_) => 2,
+        }
+    }
+
+    fn over(db: Db) -> Store {
+        Store {
+            db,
+            heads: None,
+            callers: SharedLookups::default(),
+        }
     }
 
     /// Opens a database that is there; [`Store::open`] would make a SQLite file of a mistyped name.

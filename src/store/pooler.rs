@@ -43,7 +43,7 @@ impl Store {
             return Err(StoreError::SchemaVersion { found, needed });
         }
         page_views::take_all_over(&db).await?;
-        Ok(Store { db, heads: None })
+        Ok(Store::over(db))
     }
 }
 
