@@ -1,13 +1,17 @@
 //! Group commit: everything queued goes to disk in one transaction, then everyone is answered.
 //!
 //! A lone submission is committed at once; while a commit runs, others queue and form the next group. So groups grow
-//! with the load. Only where many send a group waits for a fraction of a commit's time, so that there are fewer.
+//! with the load. Only where many send a group waits for a fraction of a commit's time, so that there are fewer. Where the
+//! database commits several transactions at the same time, two groups are under way: while one waits for the disk the other
+//! is read and sent.
 
-use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use crate::store::{Committed, Store, StoreError, Submission};
 
@@ -21,6 +25,9 @@ const GROUP: usize = 1_024;
 const GATHER: Duration = Duration::from_micros(250);
 /// So many in a group are many.
 const MANY: usize = 8;
+/// So many submissions, or values in them, are worth a commit beside another; fewer wait for its end and cost one together.
+const WORTH_A_COMMIT: usize = 128;
+const WORTH_A_COMMIT_VALUES: usize = 50_000;
 /// Values in one transaction, for the same reason.
 const GROUP_VALUES: usize = 2_000_000;
 /// So many measurements of the field are worth a round of the fold; fewer wait for its next look, since real users'
@@ -63,10 +70,23 @@ impl Writer {
     /// commits that give the fold something to do at once, as a hint.
     pub fn start(
         store: Store,
-        after_commit: impl Fn() + Send + 'static,
+        after_commit: impl Fn() + Send + Sync + 'static,
     ) -> (Writer, tokio::task::JoinHandle<()>) {
         let (queue, submissions) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(store, submissions, after_commit));
+        let lanes = store.commits_at_once();
+        let incoming = Arc::new(Mutex::new(Incoming {
+            submissions,
+            last: vec![0; lanes],
+            under_way: Arc::default(),
+        }));
+        let fold = Arc::new(Hint {
+            set_aside: AtomicUsize::new(0),
+            after_commit,
+        });
+        let mut running: JoinSet<()> = (0..lanes)
+            .map(|lane| run(store.clone(), incoming.clone(), lane, fold.clone()))
+            .collect();
+        let task = tokio::spawn(async move { while running.join_next().await.is_some() {} });
         (Writer { queue }, task)
     }
 
@@ -89,19 +109,82 @@ impl Writer {
     }
 }
 
+/// What waits for a commit, and what is known of those before.
+#[derive(Debug)]
+struct Incoming {
+    submissions: mpsc::Receiver<Queued>,
+    /// How many were in the last group of each lane.
+    last: Vec<usize>,
+    under_way: Arc<UnderWay>,
+}
+
+/// Commits under way whose end is awaited.
+#[derive(Debug, Default)]
+struct UnderWay {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+/// One of them; over when dropped.
+#[derive(Debug)]
+struct Under(Arc<UnderWay>);
+
+impl UnderWay {
+    fn begin(self: &Arc<UnderWay>) -> Under {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Under(self.clone())
+    }
+}
+
+impl Drop for Under {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.ended.notify_one();
+    }
+}
+
+/// Tells the fold that there is something to do.
+#[derive(Debug)]
+struct Hint<F> {
+    /// Measurements committed since it was told.
+    set_aside: AtomicUsize,
+    after_commit: F,
+}
+
+impl<F: Fn()> Hint<F> {
+    /// After a commit of so many measurements.
+    fn committed(&self, measurements: usize, is_urgent: bool) {
+        let set_aside = self.set_aside.fetch_add(measurements, Ordering::Relaxed) + measurements;
+        if is_urgent || set_aside >= WORTH_A_ROUND {
+            self.set_aside.store(0, Ordering::Relaxed);
+            (self.after_commit)();
+        }
+    }
+}
+
+/// One lane: gathers a group, commits it and answers, while the others do so with theirs.
 async fn run(
     store: Store,
-    mut submissions: mpsc::Receiver<Queued>,
-    after_commit: impl Fn() + Send,
+    incoming: Arc<Mutex<Incoming>>,
+    lane: usize,
+    fold: Arc<Hint<impl Fn()>>,
 ) {
-    let (mut set_aside, mut last) = (0, 0);
-    while let Some(first) = submissions.recv().await {
-        let (group, answers) = gather(first, &mut submissions, last).await;
-        last = group.len();
-        let is_urgent = group.iter().any(|submission| submission.entry.is_some());
-        set_aside += group.iter().map(|one| one.deltas.len()).sum::<usize>();
-        let mut committing = pin!(commit(&store, group));
-        match tokio::time::timeout(PATIENCE, &mut committing).await {
+    loop {
+        let Some((group, under)) = incoming.lock().await.gather(lane).await else {
+            return;
+        };
+        let Group {
+            submissions,
+            answers,
+            measurements,
+            ..
+        } = group;
+        let is_urgent = submissions.iter().any(|one| one.entry.is_some());
+        let mut committing = pin!(commit(&store, submissions));
+        let committed = tokio::time::timeout(PATIENCE, &mut committing).await;
+        // One that is silent nobody waits for.
+        drop(under);
+        match committed {
             Ok(outcomes) => {
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {
                     // A sender that hung up meanwhile has its data stored all the same.
@@ -112,52 +195,86 @@ async fn run(
                 for answer in answers {
                     let _ = answer.send(Err(WriteError::Unsettled));
                 }
-                refuse_until(committing, &mut submissions).await;
+                tokio::select! {
+                    _ = &mut committing => {}
+                    () = refuse(&incoming) => { committing.await; }
+                }
             }
         }
-        if is_urgent || set_aside >= WORTH_A_ROUND {
-            set_aside = 0;
-            after_commit();
+        fold.committed(measurements, is_urgent);
+    }
+}
+
+impl Incoming {
+    /// What waits, and where many send, as many as there were lately or what comes within [`GATHER`]; as long as another
+    /// commit is under way only what is worth one beside it. Nothing once all handles are gone.
+    async fn gather(&mut self, lane: usize) -> Option<(Group, Under)> {
+        let mut group = Group::default();
+        group.push(self.submissions.recv().await?);
+        let expected = self.last.iter().sum::<usize>() / self.last.len();
+        let mut began = None;
+        loop {
+            while group.has_room() {
+                let Ok(submission) = self.submissions.try_recv() else {
+                    break;
+                };
+                group.push(submission);
+            }
+            if !group.is_worth_a_commit() && self.under_way.count.load(Ordering::Relaxed) > 0 {
+                tokio::select! {
+                    Some(submission) = self.submissions.recv() => group.push(submission),
+                    () = self.under_way.ended.notified() => {}
+                }
+                continue;
+            }
+            let began = *began.get_or_insert_with(Instant::now);
+            let is_awaited =
+                expected >= MANY && group.submissions.len() < expected && group.has_room();
+            if !is_awaited || began.elapsed() > GATHER {
+                self.last[lane] = group.submissions.len();
+                return Some((group, self.under_way.begin()));
+            }
+            tokio::task::yield_now().await;
         }
     }
 }
 
-/// What waits, and where many send, as many as the `last` time or what comes within [`GATHER`].
-async fn gather(
-    first: Queued,
-    submissions: &mut mpsc::Receiver<Queued>,
-    last: usize,
-) -> (Vec<Box<Submission>>, Vec<oneshot::Sender<Answer>>) {
-    let began = Instant::now();
-    let mut values = first.0.deltas.len();
-    let (mut group, mut answers) = (vec![first.0], vec![first.1]);
-    loop {
-        while group.len() < GROUP && values < GROUP_VALUES {
-            let Ok((submission, answer)) = submissions.try_recv() else {
-                break;
-            };
-            values += submission.deltas.len();
-            group.push(submission);
-            answers.push(answer);
-        }
-        let is_awaited = last >= MANY && group.len() < last && values < GROUP_VALUES;
-        if !is_awaited || began.elapsed() > GATHER {
-            return (group, answers);
-        }
-        tokio::task::yield_now().await;
+/// Submissions of one commit, and who waits for them.
+#[derive(Debug, Default)]
+struct Group {
+    #[expect(
+        clippy::vec_box,
+        reason = "they come in boxes, and to unpack them is to copy them"
+    )]
+    submissions: Vec<Box<Submission>>,
+    answers: Vec<oneshot::Sender<Answer>>,
+    measurements: usize,
+    values: usize,
+}
+
+impl Group {
+    fn push(&mut self, (submission, answer): Queued) {
+        self.measurements += submission.deltas.len();
+        let numbers = submission.deltas.iter().map(|delta| delta.values.numbers());
+        self.values += numbers.sum::<usize>();
+        self.submissions.push(submission);
+        self.answers.push(answer);
+    }
+
+    fn has_room(&self) -> bool {
+        self.submissions.len() < GROUP && self.values < GROUP_VALUES
+    }
+
+    fn is_worth_a_commit(&self) -> bool {
+        self.submissions.len() >= WORTH_A_COMMIT || self.values >= WORTH_A_COMMIT_VALUES
     }
 }
 
-/// Refuses what comes until the database answers.
-async fn refuse_until(answered: impl Future, submissions: &mut mpsc::Receiver<Queued>) {
-    let mut answered = pin!(answered);
-    loop {
-        tokio::select! {
-            _ = &mut answered => return,
-            Some((_, answer)) = submissions.recv() => {
-                let _ = answer.send(Err(WriteError::Busy));
-            }
-        }
+/// Refuses what comes, until all handles are gone.
+async fn refuse(incoming: &Mutex<Incoming>) {
+    let mut incoming = incoming.lock().await;
+    while let Some((_, answer)) = incoming.submissions.recv().await {
+        let _ = answer.send(Err(WriteError::Busy));
     }
 }
 

@@ -69,6 +69,18 @@ pub enum Values {
     },
 }
 
+impl Values {
+    /// How many numbers there are to write.
+    pub fn numbers(&self) -> usize {
+        match self {
+            Values::Raw(values) => values.len(),
+            Values::Pairs(pairs) => pairs.len(),
+            Values::Explicit { counts, .. } => counts.len(),
+            Values::Summary(_) | Values::Exact(_) | Values::Report { .. } => 1,
+        }
+    }
+}
+
 /// Which metric of which page view a report speaks of: a digest of the series and the sender's id for it. Of a billion
 /// page views that are open at once two share one with a probability of 3 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
