@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::journal;
 use super::page_views::{self, Aside, Encoded};
-use super::windows::{self, Window, WindowKey};
+use super::windows::{self, Unfolded, Window, WindowKey};
 use super::{
     Delta, Id, Lease, Origin, ProjectId, SeriesId, Span, Store, StoreError, deletions, delta,
     leases, runs, upkeep,
@@ -79,10 +79,10 @@ impl Store {
             more: more_rows || more_of_first || closed.more,
             series: BTreeSet::new(),
         };
-        deltas.extend(closed.samples);
+        deltas.extend(closed.samples.into_iter().map(Unfolded::when_measured));
         let excluded = runs::excluded(&mut tx, project).await?;
         let written = windows::save_new(&mut tx, project, &runs).await?;
-        for (key, deltas) in by_window(&deltas, &excluded, now_us) {
+        for (key, deltas) in by_window(&deltas, &excluded) {
             folded.series.insert(key.series);
             if matches!(key.span, Span::Run(run) if written.contains(&(key.series, run))) {
                 continue;
@@ -109,7 +109,7 @@ impl Store {
         let (mut round, mut aside) = (Round::default(), Aside::default());
         round.more = rows.len() as i64 == ROWS_A_ROUND;
         let mut weight = 0;
-        for (id, row) in rows {
+        for (id, received_us, row) in rows {
             if weight >= WEIGHT_A_ROUND {
                 round.more = true;
                 break;
@@ -120,14 +120,15 @@ impl Store {
             aside.add(&row)?;
             let deltas = row.deltas(None)?;
             weight += deltas.len() * WEIGHT_OF_DELTA;
-            round.deltas.extend(deltas);
+            let unfolded = |delta| Unfolded { delta, received_us };
+            round.deltas.extend(deltas.into_iter().map(unfolded));
             round.ids.push(id);
             // Requests come in between.
             tokio::task::yield_now().await;
         }
         round.aside = aside.encode()?;
         // A run's measurements mostly come at once, so that there will be nothing to add to.
-        for (key, deltas) in by_window(&round.deltas, &[], i64::MAX) {
+        for (key, deltas) in by_window(&round.deltas, &[]) {
             if matches!(key.span, Span::Run(_)) {
                 let window = with(Window::new(key), &deltas)?;
                 round.runs.push(windows::Encoded::of(window)?);
@@ -184,7 +185,7 @@ impl Store {
 #[derive(Default)]
 struct Round {
     ids: Vec<Vec<u8>>,
-    deltas: Vec<Delta>,
+    deltas: Vec<Unfolded>,
     /// What they make of their runs, as windows.
     runs: Vec<windows::Encoded>,
     /// The reports of page views, as blocks.
@@ -204,15 +205,11 @@ fn with(mut window: Window, deltas: &[&Delta]) -> Result<Window, StoreError> {
     Ok(window)
 }
 
-fn by_window<'a>(
-    deltas: &'a [Delta],
-    excluded: &[Id],
-    now_us: i64,
-) -> BTreeMap<WindowKey, Vec<&'a Delta>> {
+fn by_window<'a>(deltas: &'a [Unfolded], excluded: &[Id]) -> BTreeMap<WindowKey, Vec<&'a Delta>> {
     let mut windows: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
-    for delta in deltas {
-        for key in windows::keys_of(delta, excluded, now_us) {
-            windows.entry(key).or_default().push(delta);
+    for one in deltas {
+        for key in one.keys(excluded) {
+            windows.entry(key).or_default().push(&one.delta);
         }
     }
     windows

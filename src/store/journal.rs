@@ -80,9 +80,9 @@ const APPEND: &str =
     "INSERT INTO journal (project_id, id, received_us, deltas) VALUES ($1, $2, $3, $4)";
 const COUNT_DROPPED: &str = "INSERT INTO dropped_count (project_id, day_us, reason, count) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (project_id, day_us, reason) DO UPDATE SET count = dropped_count.count + excluded.count";
-const TAIL: &str = "SELECT id, deltas FROM journal WHERE project_id = $1 ORDER BY id LIMIT $2";
-const TAIL_AFTER: &str =
-    "SELECT id, deltas FROM journal WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+const TAIL: &str =
+    "SELECT id, received_us, deltas FROM journal WHERE project_id = $1 ORDER BY id LIMIT $2";
+const TAIL_AFTER: &str = "SELECT id, received_us, deltas FROM journal WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3";
 const WAITING: &str =
     "SELECT project_id FROM journal WHERE project_id > $1 ORDER BY project_id LIMIT $2";
 /// Rows that one statement removes: each statement is a way to the connection's thread and back.
@@ -187,20 +187,20 @@ fn only_measurements(group: &[Box<Submission>]) -> Option<&ProjectId> {
     group.iter().all(|one| plain(one)).then_some(first)
 }
 
-/// The unfolded rows, as a reader's snapshot sees them, oldest first.
+/// The unfolded rows, as a reader's snapshot sees them, oldest first, each with when it came.
 pub(super) async fn each_unfolded(
     tx: &mut Tx,
     project: &ProjectId,
-    mut take: impl FnMut(Row) -> Result<(), StoreError>,
+    mut take: impl FnMut(Row, i64) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut last = Id::NIL.bytes().to_vec();
     loop {
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = tx
+        let rows: Vec<(Vec<u8>, i64, Vec<u8>)> = tx
             .rows(TAIL_AFTER, args![project, &last, TAIL_ROWS])
             .await?;
         let is_whole = (rows.len() as i64) < TAIL_ROWS;
-        for (id, row) in rows {
-            take(delta::decode(&row)?)?;
+        for (id, received_us, row) in rows {
+            take(delta::decode(&row)?, received_us)?;
             last = id;
         }
         if is_whole {
@@ -209,12 +209,12 @@ pub(super) async fn each_unfolded(
     }
 }
 
-/// The oldest unfolded rows, with their ids.
+/// The oldest unfolded rows, with their ids and when they came.
 pub(super) async fn oldest(
     db: &Db,
     project: &ProjectId,
     limit: i64,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+) -> Result<Vec<(Vec<u8>, i64, Vec<u8>)>, StoreError> {
     db.rows(TAIL, args![project, limit]).await
 }
 

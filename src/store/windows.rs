@@ -141,25 +141,43 @@ impl Window {
     }
 }
 
-/// The windows that a delta counts in, given the runs that a person excluded.
-pub(super) fn keys_of(delta: &Delta, excluded: &[Id], now_us: i64) -> Vec<WindowKey> {
-    let key = |span| WindowKey {
-        series: delta.origin.series,
-        span,
-        release: delta.origin.release.clone(),
-    };
-    match delta.origin.run {
-        // An excluded run keeps its own window, so that it can be restored.
-        Some(RunRef(run)) if excluded.contains(&Id(run)) => vec![key(Span::Run(Id(run)))],
-        Some(RunRef(run)) => vec![key(Span::Run(Id(run))), key(Span::Release)],
-        None => {
-            let day = delta.time_us.div_euclid(DAY_US) * DAY_US;
-            let hour = delta.time_us.div_euclid(HOUR_US) * HOUR_US;
-            let mut keys = vec![key(Span::Day(day)), key(Span::Release)];
-            if hour > now_us - HOURS_KEPT_US {
-                keys.push(key(Span::Hour(hour)));
+/// A delta on its way into its windows.
+#[derive(Debug)]
+pub(super) struct Unfolded {
+    pub(super) delta: Delta,
+    /// When it came, microseconds since the epoch.
+    pub(super) received_us: i64,
+}
+
+impl Unfolded {
+    /// One that came when it was measured.
+    pub(super) fn when_measured(delta: Delta) -> Unfolded {
+        let received_us = delta.time_us;
+        Unfolded { delta, received_us }
+    }
+
+    /// The windows that it counts in, given the runs that a person excluded: the same for who folds it as for who reads it
+    /// before that.
+    pub(super) fn keys(&self, excluded: &[Id]) -> Vec<WindowKey> {
+        let delta = &self.delta;
+        let key = |span| WindowKey {
+            series: delta.origin.series,
+            span,
+            release: delta.origin.release.clone(),
+        };
+        match delta.origin.run {
+            // An excluded run keeps its own window, so that it can be restored.
+            Some(RunRef(run)) if excluded.contains(&Id(run)) => vec![key(Span::Run(Id(run)))],
+            Some(RunRef(run)) => vec![key(Span::Run(Id(run))), key(Span::Release)],
+            None => {
+                let day = delta.time_us.div_euclid(DAY_US) * DAY_US;
+                let hour = delta.time_us.div_euclid(HOUR_US) * HOUR_US;
+                let mut keys = vec![key(Span::Day(day)), key(Span::Release)];
+                if hour > self.received_us - HOURS_KEPT_US {
+                    keys.push(key(Span::Hour(hour)));
+                }
+                keys
             }
-            keys
         }
     }
 }
@@ -228,12 +246,10 @@ mod tests {
 
     #[test]
     fn field_data_fall_into_day_release_and_recent_hour() {
-        let field = delta(Values::Raw(vec![1]));
-        let spans = |now_us| -> Vec<Span> {
-            keys_of(&field, &[], now_us)
-                .into_iter()
-                .map(|k| k.span)
-                .collect()
+        let spans = |received_us| -> Vec<Span> {
+            let delta = delta(Values::Raw(vec![1]));
+            let keys = Unfolded { delta, received_us }.keys(&[]);
+            keys.into_iter().map(|key| key.span).collect()
         };
         let (day, hour) = (Span::Day(5 * DAY_US), Span::Hour(5 * DAY_US + 3 * HOUR_US));
         assert_eq!(spans(6 * DAY_US), vec![day, Span::Release, hour]);

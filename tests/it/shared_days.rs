@@ -9,7 +9,7 @@ use longwatch::config::Config;
 use longwatch::detector;
 use longwatch::http::Settings;
 use longwatch::record::{By, Record};
-use longwatch::store::{ProjectId, Scope, Series, Store, Values};
+use longwatch::store::{ProjectId, Scope, Series, Span, Store, Submission, Values};
 
 use crate::deletion::beacon;
 use crate::deletion::rows::Rows;
@@ -170,4 +170,50 @@ async fn page_views_that_are_still_open_are_data_of_the_project() {
         assert!(page.contains("data to"), "{}", server.engine);
         server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn an_hour_that_is_too_old_to_be_kept_is_none_before_the_fold_either() {
+    each_shop(|shop| async {
+        let hours = async || -> Vec<(i64, u64)> {
+            let windows = shop.store.windows(
+                &shop.project,
+                shop.series.id(),
+                Span::Hour(0),
+                0,
+                i64::MAX,
+                false,
+            );
+            let windows = windows.await.unwrap();
+            windows
+                .iter()
+                .map(|one| (one.first_us, one.count))
+                .collect()
+        };
+        let arrived = async |after_us: i64| {
+            let time_us = now_us() - after_us;
+            let values = Values::Raw(vec![1_000_000; 5]);
+            let upload = upload(shop.project, &shop.series, "v3", time_us, values);
+            let late = Submission {
+                received_us: now_us(),
+                ..upload
+            };
+            commit(&shop.store, late).await;
+            time_us
+        };
+        let known = hours().await;
+        arrived(20 * DAY_US).await;
+        let recent_us = arrived(3 * DAY_US).await;
+        let before = hours().await;
+        assert!(
+            before.contains(&(recent_us, 5)),
+            "{}: {before:?}",
+            shop.engine
+        );
+        assert_eq!(before.len(), known.len() + 1, "{}", shop.engine);
+        fold(&shop.store, &shop.project, now_us()).await;
+        assert_eq!(hours().await, before, "{}", shop.engine);
+        shop
+    })
+    .await;
 }

@@ -8,7 +8,7 @@ use super::super::{Delta, ProjectId, SeriesId, Store, StoreError, page_views, ru
 use super::rows::{
     BODIES, BODIES_AT, ONE, STARTS_A_QUERY, WINDOW_LIMIT, Whole, columns, head, heads, whole,
 };
-use super::{Span, Window, WindowKey, keys_of};
+use super::{Span, Unfolded, Window, WindowKey};
 
 const WAITING: &str = "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal WHERE project_id = $1 LIMIT 1) AS unfolded) \
      + (SELECT COUNT(*) FROM (SELECT 1 FROM open_bucket WHERE project_id = $1 LIMIT 1) AS unclosed)";
@@ -195,25 +195,24 @@ pub(super) async fn with_unfolded(
         page_views::Block::default()
     };
     let mut deltas = Vec::new();
-    each_unfolded(tx, project, |mut row| {
+    each_unfolded(tx, project, |mut row, received_us| {
         // Of one page view's reports only the last one counts.
         open.add_row(&row, series)?;
-        deltas.extend(row.deltas(Some(series))?);
+        let of_row = row.deltas(Some(series))?.into_iter();
+        deltas.extend(of_row.map(|delta| Unfolded { delta, received_us }));
         Ok(())
     })
     .await?;
-    deltas.extend(open.deltas());
-    let excluded = if deltas.iter().any(|delta| delta.origin.run.is_some()) {
+    deltas.extend(open.deltas().into_iter().map(Unfolded::when_measured));
+    let excluded = if deltas.iter().any(|one| one.delta.origin.run.is_some()) {
         runs::excluded(tx, project).await?
     } else {
         Vec::new()
     };
     let mut touched: BTreeMap<WindowKey, Vec<&Delta>> = BTreeMap::new();
-    for delta in &deltas {
-        // Old hours stay visible until they are dropped, so the reader takes every hour there is.
-        let keys = keys_of(delta, &excluded, delta.time_us);
-        for key in keys.into_iter().filter(&wanted) {
-            touched.entry(key).or_default().push(delta);
+    for one in &deltas {
+        for key in one.keys(&excluded).into_iter().filter(&wanted) {
+            touched.entry(key).or_default().push(&one.delta);
         }
     }
     let folded = in_order(folded);
