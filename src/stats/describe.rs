@@ -13,6 +13,10 @@ use super::tails::normal_quantile;
 use super::wording;
 use super::{CONFIDENCE, Direction, Interval};
 
+/// What is believed less than this is not told, in hindsight either. It stays in the reading, since without it others
+/// would be read wrongly.
+const LEAST_CONFIDENCE: f64 = 0.001;
+
 /// The standard error of a midmean of normal noise, in that of the mean (Rosenberger & Gasko 1983).
 const MIDMEAN_ERROR: f64 = 1.09;
 
@@ -70,9 +74,13 @@ impl Stretch<'_> {
             }
         };
         let releases = self.releases(first, last);
-        let slope = matches!(shape, Shape::Ramp(..)).then(|| effect.value / releases.max(1) as f64);
+        let slope =
+            matches!(shape, Shape::Ramp(..)).then(|| per_release_pct(effect.value, releases));
         let kind = kind_of(shape, effect.value, settings.direction);
         let confidence = confidence(z * z - place_price(self.rows.len()));
+        if confidence < LEAST_CONFIDENCE {
+            return None;
+        }
         let reason = self.reason(
             first,
             (lo, hi),
@@ -138,10 +146,15 @@ impl Stretch<'_> {
         let noise = wording::percent(round_to_tenths(noise_pct));
         if let Some((slope, releases)) = slope {
             let each = wording::signed_percent(slope, slope.abs() / 4.0);
-            return format!(
-                "since {}, {releases} releases, {each} each, {whole} in all; no single release exceeded the noise of ±{noise}",
+            let told = format!(
+                "since {}, {releases} releases, {each} each, {whole} in all",
                 name(first)
             );
+            return if slope.abs() < noise_pct {
+                format!("{told}; no single release exceeded the noise of ±{noise}")
+            } else {
+                format!("{told}, at a noise of ±{noise} between runs")
+            };
         }
         let (earliest, latest) = (name(range.0), name(range.1));
         let with = if earliest == latest {
@@ -155,6 +168,18 @@ impl Stretch<'_> {
             _ => "better",
         };
         format!("{word} {with}: {whole}, at a noise of ±{noise} between runs")
+    }
+}
+
+/// What each of so many releases adds to the one before, in per cent, where all of them together add `whole_pct`.
+fn per_release_pct(whole_pct: f64, releases: usize) -> f64 {
+    let releases = releases.max(1) as f64;
+    let factor = 1.0 + whole_pct / 100.0;
+    if factor > 0.0 {
+        100.0 * (factor.ln() / releases).exp_m1()
+    } else {
+        // A level that fell to nought or below it went there in equal parts.
+        whole_pct / releases
     }
 }
 
@@ -198,4 +223,64 @@ fn onset_range(ramp: &Ramp, shift: f64, variance: f64, from: usize) -> (usize, u
         first.saturating_sub(reach).max(from),
         (first + reach).min(ramp.end),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+
+    use super::super::judge::{Row, judge};
+    use super::super::seeded::Seeded;
+    use super::*;
+
+    /// What is told of one release a day, with noise of one per cent.
+    fn told(random: &mut Seeded, releases: usize, level: impl Fn(usize) -> f64) -> Vec<Change> {
+        let names: Vec<String> = (0..releases).map(|i| format!("v{i}")).collect();
+        let rows: Vec<Row<'_>> = (0..releases)
+            .map(|i| Row {
+                time_us: i as i64 * 86_400_000_000,
+                release: &names[i],
+                value: 100.0 * level(i) * (0.01 * random.normal()).exp(),
+                count: None,
+            })
+            .collect();
+        let settings = Settings {
+            direction: Direction::Lower,
+            minimum_pct: 0.5,
+        };
+        judge(&rows, &[], &settings)
+    }
+
+    #[test]
+    fn forty_releases_that_each_cost_half_a_percent_are_a_bleed_though_nothing_was_measured_before()
+    {
+        let mut random = Seeded::new(401);
+        let seen = (0..50).filter(|_| {
+            let changes = told(&mut random, 40, |i| 1.004_f64.powi(i as i32));
+            matches!(&changes[..], [only] if only.kind == Kind::Bleed && only.firm && only.index < 12)
+        });
+        assert!(seen.count() >= 45);
+    }
+
+    #[test]
+    fn what_each_release_adds_makes_the_whole() {
+        assert!((per_release_pct(33.1, 3) - 10.0).abs() < 1e-9);
+        assert!((per_release_pct(-75.0, 2) + 50.0).abs() < 1e-9);
+        assert!((per_release_pct(-100.0, 4) + 25.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn releases_that_each_exceed_the_noise_are_not_said_to_hide_in_it() {
+        let mut random = Seeded::new(402);
+        for (each, hides) in [(1.004_f64, true), (1.05, false)] {
+            let climb = |i: usize| each.powi(i.clamp(30, 70) as i32);
+            let changes = told(&mut random, 100, climb);
+            let [bleed] = &changes[..] else {
+                panic!("{changes:?}")
+            };
+            assert_eq!(bleed.kind, Kind::Bleed);
+            let says = bleed.reason.contains("no single release exceeded");
+            assert_eq!(says, hides, "{}", bleed.reason);
+        }
+    }
 }

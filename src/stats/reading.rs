@@ -7,7 +7,7 @@
 //! its local strength. Smallest sample: [`LASTING_RUNS`] before each change, [`LEVEL_RUNS`] after the newest. Cannot see
 //! what is gone after fewer, nor a change that memory may have made.
 
-use super::bleed::{Climb, Length, RAMP, Shape, shapes};
+use super::bleed::{Climb, Length, RAMP, Ramp, Shape, shapes};
 use super::change_point::{LEVEL_RUNS, candidates, gross_at_the_end};
 use super::levels::{Levels, Split};
 use super::likelihood::Likelihood;
@@ -259,25 +259,42 @@ impl Reader<'_> {
             let without = self.likelihood_of(&less);
             let from = i.checked_sub(1).map_or(0, |before| spans[before].1);
             let to = spans.get(i + 1).map_or(n, |next| next.0);
-            let evidence = |gain: f64, first: usize, half_runs: f64| {
-                let shorter = first.saturating_sub(from).min(to.saturating_sub(first));
-                gain.max(0.0) / (1.0 + (half_runs / shorter.max(1) as f64).powi(2))
+            let evidence = |gain: f64, (before, after): (usize, usize), half_runs: f64| {
+                let shorter = before.min(after).max(1) as f64;
+                gain.max(0.0) / (1.0 + (half_runs / shorter).powi(2))
+            };
+            // The first climb of a stretch shows itself without a level before it: a third of its runs stand for one.
+            let beside = |ramp: &Ramp| {
+                let first = ramp.start + 1;
+                let own = if from == 0 {
+                    (ramp.end - ramp.start) / 3
+                } else {
+                    0
+                };
+                (
+                    first.saturating_sub(from).max(own),
+                    to.saturating_sub(first),
+                )
             };
             match *shape {
                 Shape::Ramp(ramp, _) => {
                     let gain = explained - without;
-                    Shape::Ramp(ramp, evidence(gain, ramp.start + 1, HALF_CLIMB_RUNS).sqrt())
+                    Shape::Ramp(ramp, evidence(gain, beside(&ramp), HALF_CLIMB_RUNS).sqrt())
                 }
                 Shape::Step(split) => {
                     let gain = explained - without;
-                    let as_step = evidence(gain, split.at, HALF_STEP_RUNS);
+                    let as_step = evidence(
+                        gain,
+                        (split.at.saturating_sub(from), to.saturating_sub(split.at)),
+                        HALF_STEP_RUNS,
+                    );
                     // What began as a climb and is too short to be told as one is as much of a change.
                     let as_climb = self.climb.best(from, to, LEAST_CLIMB).and_then(|ramp| {
                         let mut climbing = less.clone();
                         climbing.insert(i, Shape::Ramp(ramp, 0.0));
                         let more = self.likelihood_of(&climbing) - without;
                         let is_likelier = more > gain && ramp.shift * split.shift > 0.0;
-                        is_likelier.then(|| evidence(more, ramp.start + 1, HALF_CLIMB_RUNS))
+                        is_likelier.then(|| evidence(more, beside(&ramp), HALF_CLIMB_RUNS))
                     });
                     let z = as_step.max(as_climb.unwrap_or(0.0)).sqrt() * split.shift.signum();
                     Shape::Step(Split { z, ..split })
