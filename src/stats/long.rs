@@ -161,6 +161,14 @@ fn is_near(own: &Range<usize>, row: usize) -> bool {
     (own.start.saturating_sub(LASTING_RUNS)..own.end + LASTING_RUNS).contains(&row)
 }
 
+/// Whether a window tells a shape that none before it has told. Of a climb that began near the end of the one before too
+/// little was seen there.
+fn is_told_here(own: &Range<usize>, shape: &Shape) -> bool {
+    let first = shape.span().0;
+    let is_climb = matches!(shape, Shape::Ramp(..));
+    is_near(own, first) || (is_climb && first < own.start)
+}
+
 /// Adds what a window with these rows of its own saw, once.
 fn add(shapes: &mut Vec<Shape>, shape: Shape, own: &Range<usize>) {
     let first = shape.span().0;
@@ -175,12 +183,12 @@ fn add(shapes: &mut Vec<Shape>, shape: Shape, own: &Range<usize>) {
     ) {
         *place = joined;
     } else if let (Some(known), Some(place)) = (alike, shapes.last_mut()) {
-        let is_clearer = is_near(own, first) && shape.evidence() > known.evidence();
+        let is_clearer = is_told_here(own, &shape) && shape.evidence() > known.evidence();
         let before_reach = known.span().1 <= shape.span().1;
         if is_clearer && before_reach {
             *place = shape;
         }
-    } else if is_near(own, first) && known.is_none_or(|known| first >= known.span().1) {
+    } else if is_told_here(own, &shape) && known.is_none_or(|known| first >= known.span().1) {
         shapes.push(shape);
     }
 }
@@ -270,6 +278,22 @@ mod tests {
             "{bleed:?}"
         );
         assert!((bleed.effect_pct.value - 20.0).abs() < 2.0, "{bleed:?}");
+    }
+
+    #[test]
+    fn a_slow_bleed_stays_told_whatever_window_it_begins_in() {
+        let bleed = |i: usize| 1.0 + 0.04 * i.saturating_sub(1_150) as f64 / 1_000.0;
+        for seed in 5..10 {
+            let values = series(seed, 3_200, bleed);
+            for n in [1_990, 2_000, 2_010, 2_490, 2_500, 2_600, 3_200] {
+                let changes = told(&values[..n]);
+                let [only] = &changes[..] else {
+                    panic!("seed {seed}, {n} runs: {changes:?}")
+                };
+                let is_told = only.kind == Kind::Bleed && only.firm;
+                assert!(is_told && only.index.abs_diff(1_150) < 200, "{n}: {only:?}");
+            }
+        }
     }
 
     #[test]

@@ -263,11 +263,11 @@ impl Reader<'_> {
                 let shorter = before.min(after).max(1) as f64;
                 gain.max(0.0) / (1.0 + (half_runs / shorter).powi(2))
             };
-            // The first climb of a stretch shows itself without a level before it: a third of its runs stand for one.
+            // The first climb of a stretch shows itself without a level before it: a fifth of its runs stand for one.
             let beside = |ramp: &Ramp| {
                 let first = ramp.start + 1;
                 let own = if from == 0 {
-                    (ramp.end - ramp.start) / 3
+                    (ramp.end - ramp.start) / 5
                 } else {
                     0
                 };
@@ -394,18 +394,25 @@ pub(super) fn left_over(signal: &Signal, levels: &Levels, shapes: &[Shape]) -> V
     let (mut start, mut level) = (0, 0.0);
     for i in 0..=shapes.len() {
         let (first, last) = shapes.get(i).map_or((n, n), Shape::span);
-        let end = first.max(start);
-        if end > start {
-            level = levels.mean(start, end);
+        let shift = shapes.get(i).map_or(0.0, Shape::shift);
+        let (end, top) = (first.max(start), last.clamp(first.max(start), n));
+        let climb = shift / (last + 1 - first) as f64;
+        // Where hardly a run lies before a climb, the level that it began at shows itself in the climb's own runs.
+        let (flat, climbing) = ((end - start) as f64, (top - end) as f64);
+        if top > start {
+            let of_climb = levels.mean(end, top) - climb * f64::midpoint(climbing, 1.0);
+            let share = climbing / (flat + climbing);
+            level = match (end > start, top > end && end - start < LEVEL_RUNS) {
+                (true, true) => (1.0 - share) * levels.mean(start, end) + share * of_climb,
+                (true, false) => levels.mean(start, end),
+                _ => of_climb,
+            };
         }
         left_over[start..end].iter_mut().for_each(|x| *x -= level);
-        let Some(shape) = shapes.get(i) else { break };
-        let climb = shape.shift() / (last + 1 - first) as f64;
-        start = last.clamp(end, n);
-        for (k, x) in left_over[end..start].iter_mut().enumerate() {
+        for (k, x) in left_over[end..top].iter_mut().enumerate() {
             *x -= level + climb * (k + 1) as f64;
         }
-        level += shape.shift();
+        (start, level) = (top, level + shift);
     }
     left_over
 }
