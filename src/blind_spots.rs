@@ -44,7 +44,7 @@ pub async fn run(store: Store, owner: String, mut stop: watch::Receiver<bool>) {
 /// Gives each project its share of time; how many series were looked at.
 ///
 /// # Errors
-/// When the database fails; what is left stays due.
+/// When the database does not tell which projects there are, or which of them are due; what is left stays due.
 pub async fn round(
     store: &Store,
     owner: &str,
@@ -62,7 +62,11 @@ pub async fn round(
         };
         let done = project_share(store, &project, &now_us).await;
         store.give_back(&lease).await?;
-        looked += done?;
+        match done {
+            Ok(done) => looked += done,
+            // The other projects do not wait for what is wrong with this one.
+            Err(error) => tracing::warn!(%error, project = %project.id(), "blind spots put off"),
+        }
     }
     Ok(looked)
 }
@@ -82,7 +86,9 @@ async fn project_share(
             return Ok(looked);
         }
         for one in due {
-            let found = if one.is_changed {
+            // What comes while it is worked out is news the next time.
+            let began_us = now_us();
+            let found = if one.is_open {
                 look_at(store, &record, one.series).await.map(Some)
             } else {
                 Ok(None)
@@ -91,7 +97,7 @@ async fn project_share(
                 Ok(Some(found)) => {
                     let text = found.map(|found| serde_json::to_string(&found).unwrap_or_default());
                     store
-                        .keep_blind_spot(project, one.series, text.as_deref(), now_us())
+                        .keep_blind_spot(project, one.series, text.as_deref(), began_us)
                         .await?;
                 }
                 Ok(None) => {

@@ -231,6 +231,17 @@ mod tests {
     }
 
     #[test]
+    fn an_old_release_that_ran_again_today_leaves_the_quarter_a_quarter() {
+        let (names, values) = (names(365), series(&mut Seeded::new(77), 0.01, 365, |_| 1.0));
+        let mut rows = rows(&names, &values);
+        for again in [91, 182, 273] {
+            rows[again].time_us = rows[364].time_us;
+        }
+        let spot = blind_spot(&rows, &LOWER).unwrap();
+        assert!((85..=95).contains(&spot.rows), "{spot:?}");
+    }
+
+    #[test]
     fn what_the_series_itself_did_is_not_taken_for_the_injected_change() {
         let (flat, stepped) = (
             of(8, 0.01, 180, |_| 1.0).unwrap(),

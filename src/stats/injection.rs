@@ -44,6 +44,13 @@ impl<'a> Quiet<'a> {
         let (sd, scale) = (stretch.signal.sd, stretch.signal.scale);
         let mut rows = stretch.rows;
         rows.truncate(end);
+        // Runs stand in the order of their releases, and an old release may run again: a quarter is counted in runs one after
+        // the other.
+        let mut times: Vec<i64> = rows.iter().map(|row| row.time_us).collect();
+        times.sort_unstable();
+        for (row, time_us) in rows.iter_mut().zip(times) {
+            row.time_us = time_us;
+        }
         Some(Self {
             rows,
             noise,

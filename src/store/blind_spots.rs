@@ -3,8 +3,8 @@
 use super::db::args;
 use super::{Id, ProjectId, SeriesId, Store, StoreError};
 
-const DUE: &str = "SELECT series_id, changed_us, blind_spot_us FROM series_state \
-     WHERE project_id = $1 AND blind_spot_us < $2 ORDER BY blind_spot_us LIMIT $3";
+const DUE: &str = "SELECT series_id, changed_us, blind_spot_us, CAST(CASE WHEN blind_spot IS NULL THEN 1 ELSE 0 END AS BIGINT) \
+     FROM series_state WHERE project_id = $1 AND blind_spot_us < $2 ORDER BY blind_spot_us LIMIT $3";
 const KEEP: &str = "UPDATE series_state SET blind_spot = $3, blind_spot_us = $4 WHERE project_id = $1 AND series_id = $2";
 const REST: &str =
     "UPDATE series_state SET blind_spot_us = $3 WHERE project_id = $1 AND series_id = $2";
@@ -16,8 +16,8 @@ const ONE: &str =
 pub struct BlindSpotDue {
     /// Which.
     pub series: SeriesId,
-    /// Whether anything came since it was last looked at.
-    pub is_changed: bool,
+    /// Whether anything came since it was last looked at, or nothing was found out then.
+    pub is_open: bool,
 }
 
 impl Store {
@@ -28,13 +28,13 @@ impl Store {
         before_us: i64,
         most: i64,
     ) -> Result<Vec<BlindSpotDue>, StoreError> {
-        let rows: Vec<(Vec<u8>, i64, i64)> =
+        let rows: Vec<(Vec<u8>, i64, i64, i64)> =
             self.db.rows(DUE, args![project, before_us, most]).await?;
         rows.into_iter()
-            .map(|(id, changed_us, looked_us)| {
+            .map(|(id, changed_us, looked_us, is_unknown)| {
                 Ok(BlindSpotDue {
                     series: SeriesId(Id::from_row(&id)?),
-                    is_changed: changed_us >= looked_us,
+                    is_open: changed_us >= looked_us || is_unknown == 1,
                 })
             })
             .collect()
