@@ -55,13 +55,17 @@ pub(super) async fn look(
         }
         let seen = record.last_seen(store, tracked).await?;
         let silent = silent_since(record, tracked, seen, now_us);
-        let known = store
-            .findings_of_series(&record.project, tracked.id)
-            .await?
-            .into_iter()
-            .find(|finding| finding.kind == "missing" && finding.state.is_open());
-        match (silent, known) {
-            (Some((since_us, release)), None) => {
+        let identity = silent
+            .as_ref()
+            .map(|(since_us, _)| format!("missing/{}/{since_us}", tracked.id));
+        let findings = store.findings_of_series(&record.project, tracked.id);
+        // Where somebody has closed the one about this silence, that stands until data have come again.
+        let known = findings.await?.into_iter().find(|finding| {
+            let is_this = Some(&finding.identity) == identity.as_ref();
+            finding.kind == "missing" && (finding.state.is_open() || is_this)
+        });
+        match (silent.zip(identity), known) {
+            (Some(((since_us, release), identity)), None) => {
                 let mut evidence = Evidence::about(tracked, record.watched(tracked), now_us);
                 evidence.budget = budgets.first().map(|budget| budget.id.clone());
                 evidence.end_release = release;
@@ -73,7 +77,7 @@ pub(super) async fn look(
                 let mut finding = Finding {
                     id,
                     series: Some(tracked.id),
-                    identity: format!("missing/{}/{since_us}", tracked.id),
+                    identity,
                     kind: "missing".to_owned(),
                     state: FindingState::Open,
                     flow: tracked.flow.clone(),

@@ -9,7 +9,9 @@ use longwatch::config::Config;
 use longwatch::detector;
 use longwatch::http::Settings;
 use longwatch::record::{By, Record};
-use longwatch::store::{ProjectId, Scope, Series, Span, Store, Submission, Values};
+use longwatch::store::{
+    FindingEvent, FindingState, ProjectId, Scope, Series, Span, Store, Submission, Values,
+};
 
 use crate::deletion::beacon;
 use crate::deletion::rows::Rows;
@@ -213,6 +215,63 @@ async fn an_hour_that_is_too_old_to_be_kept_is_none_before_the_fold_either() {
         assert_eq!(before.len(), known.len() + 1, "{}", shop.engine);
         fold(&shop.store, &shop.project, now_us()).await;
         assert_eq!(hours().await, before, "{}", shop.engine);
+        shop
+    })
+    .await;
+}
+
+const WATCHED: &str = r#"
+[project]
+name = "shop"
+
+[[budget]]
+id = "checkout-latency"
+flow = "checkout"
+source = "telemetry"
+metric = "latency"
+percentile = 75
+limit = "400 ms"
+enforcement = "track"
+"#;
+
+#[tokio::test]
+async fn a_silence_that_somebody_has_closed_stays_closed_and_stops_no_judgement() {
+    each_shop(|shop| async {
+        let applied = shop
+            .store
+            .apply_policy(&shop.project, WATCHED, "test", now_us());
+        applied.await.unwrap();
+        shop.judged().await;
+        let missing = async || {
+            let findings = shop.store.findings(&shop.project).await.unwrap();
+            let missing = findings.into_iter().filter(|one| one.kind == "missing");
+            missing.collect::<Vec<_>>()
+        };
+        let [open] = <[_; 1]>::try_from(missing().await).unwrap();
+        let now_us = now_us();
+        let closed = shop.store.change_finding(
+            &shop.project,
+            &open.id,
+            |finding| {
+                finding.state = FindingState::Resolved;
+                FindingEvent {
+                    finding: finding.id,
+                    at_us: now_us,
+                    actor: "test".to_owned(),
+                    action: "resolve".to_owned(),
+                    note: String::new(),
+                }
+            },
+            now_us,
+        );
+        closed.await.unwrap();
+        for _ in 0..2 {
+            // Older than the newest: it is as silent as before, and looked at again.
+            shop.measured("v1", HOUR_US, 100..110).await;
+            shop.judged().await;
+            let [closed] = <[_; 1]>::try_from(missing().await).unwrap();
+            assert!(closed.state == FindingState::Resolved, "{}", shop.engine);
+        }
         shop
     })
     .await;
