@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -259,6 +260,9 @@ impl StoreError {
     }
 }
 
+/// How long a request waits to learn whose token it brings.
+const CALLER_PATIENCE: Duration = Duration::from_secs(10);
+
 const PING: &str = "SELECT CAST(1 AS BIGINT)";
 
 /// The statements that are built when first used, each with its name in the sources. The others are constants, which a
@@ -320,7 +324,7 @@ impl Store {
         Store {
             db,
             heads: None,
-            callers: SharedLookups::default(),
+            callers: SharedLookups::new(CALLER_PATIENCE),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -14,7 +15,10 @@ type Answer<V> = Result<V, Arc<StoreError>>;
 
 /// Look-ups under way, by what they look up; cheap to clone.
 #[derive(Debug)]
-pub(super) struct SharedLookups<V>(Arc<Mutex<HashMap<String, Next<V>>>>);
+pub(super) struct SharedLookups<V> {
+    next: Arc<Mutex<HashMap<String, Next<V>>>>,
+    patience: Duration,
+}
 
 /// Who waits for the next look-up of a key.
 #[derive(Debug)]
@@ -26,13 +30,10 @@ struct Next<V> {
 
 impl<V> Clone for SharedLookups<V> {
     fn clone(&self) -> Self {
-        SharedLookups(self.0.clone())
-    }
-}
-
-impl<V> Default for SharedLookups<V> {
-    fn default() -> Self {
-        SharedLookups(Arc::default())
+        SharedLookups {
+            next: self.next.clone(),
+            patience: self.patience,
+        }
     }
 }
 
@@ -41,7 +42,8 @@ impl<V: Clone + Send + 'static> SharedLookups<V> {
     /// looks.
     ///
     /// # Errors
-    /// What `look` failed with, the same for all who waited for it; [`StoreError::Silent`] where it ended without a word.
+    /// What `look` failed with, the same for all who waited for it; [`StoreError::Silent`] where it ended without a word, or
+    /// told nothing for too long.
     pub(super) async fn get<L, F>(&self, key: &str, now_us: i64, look: L) -> Result<V, StoreError>
     where
         L: Fn(i64) -> F + Send + 'static,
@@ -63,9 +65,9 @@ impl<V: Clone + Send + 'static> SharedLookups<V> {
             // By itself, since whoever asked first may give up while others wait.
             tokio::spawn(self.clone().answer_all(key.to_owned(), look));
         }
-        match answer.await {
-            Ok(answer) => answer.map_err(StoreError::Shared),
-            Err(_) => Err(StoreError::Silent),
+        match tokio::time::timeout(self.patience, answer).await {
+            Ok(Ok(answer)) => answer.map_err(StoreError::Shared),
+            Ok(Err(_)) | Err(_) => Err(StoreError::Silent),
         }
     }
 
@@ -91,8 +93,17 @@ impl<V: Clone + Send + 'static> SharedLookups<V> {
 }
 
 impl<V> SharedLookups<V> {
+    /// Look-ups that one waits for no longer than `patience`: one that has fallen silent holds up those who wait for the next
+    /// besides its own.
+    pub(super) fn new(patience: Duration) -> Self {
+        SharedLookups {
+            next: Arc::default(),
+            patience,
+        }
+    }
+
     fn locked(&self) -> MutexGuard<'_, HashMap<String, Next<V>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,8 +154,12 @@ mod tests {
 
     impl Slow {
         fn new() -> Slow {
+            Slow::of_patience(Duration::from_secs(600))
+        }
+
+        fn of_patience(patience: Duration) -> Slow {
             Slow {
-                lookups: SharedLookups::default(),
+                lookups: SharedLookups::new(patience),
                 begun: Arc::default(),
                 permits: Arc::new(Semaphore::new(0)),
             }
@@ -242,6 +257,17 @@ mod tests {
         let after = slow.ask("key", 3);
         slow.end_one().await;
         assert!(after.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_long_for_a_look_up_that_fell_silent() {
+        let slow = Slow::of_patience(Duration::from_millis(20));
+        for waits in [slow.ask("key", 1), slow.ask("key", 2)] {
+            assert!(matches!(waits.await.unwrap(), Err(StoreError::Silent)));
+        }
+        slow.end_one().await;
+        slow.end_one().await;
+        assert!(slow.none_is_left());
     }
 
     #[tokio::test]
