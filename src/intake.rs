@@ -251,8 +251,8 @@ fn values_of(
             histogram,
             out_of_range,
         } => {
-            let values = Values::Pairs(histogram.pairs().to_vec());
-            (values, histogram.count(), out_of_range)
+            let samples = histogram.count();
+            (Values::Pairs(histogram.into_pairs()), samples, out_of_range)
         }
         AtRest::Explicit { bounds, counts, .. } => {
             let samples = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));

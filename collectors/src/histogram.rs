@@ -253,6 +253,11 @@ impl Histogram {
         &self.counts
     }
 
+    /// [`Self::pairs`], without a copy.
+    pub fn into_pairs(self) -> Vec<(u32, u64)> {
+        self.counts
+    }
+
     /// A histogram of stored pairs; refuses what [`Self::pairs`] cannot have given.
     pub fn from_pairs(counts: Vec<(u32, u64)>) -> Result<Self, HistogramError> {
         let total = counted(&counts)?;

@@ -183,7 +183,7 @@ impl Unfolded {
 }
 
 /// Microseconds of an hour.
-const HOUR_US: i64 = 3_600_000_000;
+pub(super) const HOUR_US: i64 = 3_600_000_000;
 /// How long hours are kept, in microseconds: the last eight days.
 const HOURS_KEPT_US: i64 = 8 * DAY_US;
 

@@ -5,6 +5,19 @@ const EXACT_POWERS: [f64; 16] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
+/// Powers of ten up to that of eight digits.
+const POWERS: [u64; 9] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
+
 /// After so many numbers room is made for all of a list.
 const SIZED_AT: usize = 64;
 
@@ -29,7 +42,7 @@ pub(super) fn numbers(text: &str, most: usize) -> Option<(Vec<f64>, usize)> {
         }
         if numbers.len() == SIZED_AT {
             // As long as the ones so far, the rest are so many.
-            let rest = text[at..].find(']').unwrap_or_default() * SIZED_AT / at;
+            let rest = memchr::memchr(b']', &bytes[at..]).unwrap_or_default() * SIZED_AT / at;
             numbers.reserve(rest.min(most) + SIZED_AT);
         }
         let start = at;
@@ -62,8 +75,33 @@ pub(super) fn numbers(text: &str, most: usize) -> Option<(Vec<f64>, usize)> {
 }
 
 /// Goes on with a number by the digits that stand here. What overflows has more digits than are used.
+///
+/// Eight bytes at a time, as far as there are so many: the digits before the first other byte, then their value by halves
+/// (D. Lemire, Quickly parsing eight digits, 2018). How many digits a measurement has no processor can guess.
 fn digits(bytes: &[u8], at: &mut usize, before: u64) -> u64 {
     let mut number = before;
+    while let Some(eight) = bytes.get(*at..).and_then(<[u8]>::first_chunk) {
+        let each = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
+        // A digit has become 0 to 9; of all others the addition sets the highest bit, or it is set. A carry changes only
+        // what comes after one of them.
+        let others = (each.wrapping_add(0x7676_7676_7676_7676) | each) & 0x8080_8080_8080_8080;
+        let count = others.trailing_zeros() / 8;
+        if count == 0 {
+            return number;
+        }
+        // Zeros before them make eight.
+        let eight = each << (64 - 8 * count);
+        let pairs = (eight.wrapping_mul(10).wrapping_add(eight >> 8)) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
+        let value = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff;
+        number = number
+            .wrapping_mul(POWERS[count as usize])
+            .wrapping_add(value);
+        *at += count as usize;
+        if count < 8 {
+            return number;
+        }
+    }
     while let Some(digit) = bytes.get(*at).map(|byte| byte.wrapping_sub(b'0'))
         && digit < 10
     {

@@ -1,10 +1,14 @@
 //! One journal row: what was measured where stands once, and the measurements name it by number.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use collectors::histogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::super::windows::HOUR_US;
 use super::super::{SeriesId, StoreError};
 use super::{Delta, ReportId, RunRef, Stratum, Values, first_encoding, second_encoding};
 
@@ -58,9 +62,37 @@ pub(super) struct Part {
 struct PartRef<'a> {
     origin: u32,
     time_us: i64,
-    values: &'a Values,
+    values: Cow<'a, Values>,
     failed: u64,
     dropped: u64,
+}
+
+/// Histograms of one origin and hour, which go to the same windows: one of them all is written.
+struct Merged {
+    /// Where in the row's parts; its time is the first of theirs.
+    part: usize,
+    last_us: i64,
+    /// Nothing as long as there is but one.
+    histogram: Option<Histogram>,
+}
+
+impl Merged {
+    /// Takes one more in, or nothing of it where they don't add up.
+    fn add(&mut self, part: &mut PartRef<'_>, delta: &Delta, pairs: &[(u32, u64)]) -> Option<()> {
+        let failed = part.failed.checked_add(delta.failed)?;
+        let dropped = part.dropped.checked_add(delta.dropped)?;
+        let histogram = match (&mut self.histogram, &*part.values) {
+            (Some(histogram), _) => histogram,
+            (none, Values::Pairs(first)) => none.insert(Histogram::from_pairs(first.clone()).ok()?),
+            _ => return None,
+        };
+        histogram.merge_pairs(pairs).ok()?;
+        part.failed = failed;
+        part.dropped = dropped;
+        part.time_us = part.time_us.min(delta.time_us);
+        self.last_us = self.last_us.max(delta.time_us);
+        Some(())
+    }
 }
 
 /// A series' id as its bytes; elsewhere it is written for people to read.
@@ -170,7 +202,8 @@ impl Row {
     }
 }
 
-/// Encodes one journal row.
+/// Encodes one journal row. Histograms of one origin and hour become one, with another that is empty and has the time of the
+/// last of them.
 pub(in crate::store) fn encode<'a>(
     deltas: impl Iterator<Item = &'a Delta>,
 ) -> Result<Vec<u8>, StoreError> {
@@ -179,6 +212,7 @@ pub(in crate::store) fn encode<'a>(
     // Beacons of one place share its origin, which spares comparing them.
     let mut shared: HashMap<*const Origin, u32> = HashMap::new();
     let (mut reports, mut parts) = (Vec::new(), Vec::new());
+    let mut merged: BTreeMap<(u32, i64), Merged> = BTreeMap::new();
     for delta in deltas {
         let origin = *shared.entry(Arc::as_ptr(&delta.origin)).or_insert_with(|| {
             *numbers.entry(&delta.origin).or_insert_with(|| {
@@ -198,13 +232,49 @@ pub(in crate::store) fn encode<'a>(
                 value: *value,
                 time_us: delta.time_us,
             }),
-            values => parts.push(PartRef {
+            values => {
+                let place = (origin, delta.time_us.div_euclid(HOUR_US));
+                if let Values::Pairs(pairs) = values {
+                    match merged.entry(place) {
+                        Occupied(mut same) => {
+                            let same = same.get_mut();
+                            let is_taken = same.add(&mut parts[same.part], delta, pairs);
+                            if is_taken.is_some() {
+                                continue;
+                            }
+                        }
+                        Vacant(first) => {
+                            first.insert(Merged {
+                                part: parts.len(),
+                                last_us: delta.time_us,
+                                histogram: None,
+                            });
+                        }
+                    }
+                }
+                parts.push(PartRef {
+                    origin,
+                    time_us: delta.time_us,
+                    values: Cow::Borrowed(values),
+                    failed: delta.failed,
+                    dropped: delta.dropped,
+                });
+            }
+        }
+    }
+    for ((origin, _), same) in merged {
+        let Some(histogram) = same.histogram else {
+            continue;
+        };
+        parts[same.part].values = Cow::Owned(Values::Pairs(histogram.into_pairs()));
+        if same.last_us > parts[same.part].time_us {
+            parts.push(PartRef {
                 origin,
-                time_us: delta.time_us,
-                values,
-                failed: delta.failed,
-                dropped: delta.dropped,
-            }),
+                time_us: same.last_us,
+                values: Cow::Owned(Values::Pairs(Vec::new())),
+                failed: 0,
+                dropped: 0,
+            });
         }
     }
     postcard::to_extend(&(origins, reports, parts), vec![ENCODING])
@@ -267,6 +337,49 @@ mod tests {
             decode(&row).unwrap().deltas(Some(other)).unwrap(),
             all[1..].to_vec()
         );
+    }
+
+    #[test]
+    fn histograms_of_one_origin_and_hour_become_one_that_spans_their_times() {
+        let series = SeriesId(Id::new());
+        let at = |time_us, pairs: &[(u32, u64)]| Delta {
+            time_us,
+            ..delta(series, Values::Pairs(pairs.to_vec()))
+        };
+        let other = Delta {
+            origin: Arc::new(Origin {
+                release: "v2.32".into(),
+                ..(*at(0, &[]).origin).clone()
+            }),
+            ..at(20, &[(7, 1)])
+        };
+        let all = [
+            at(20, &[(7, 1), (9, 2)]),
+            at(HOUR_US, &[(7, 1)]),
+            other.clone(),
+            at(10, &[(9, 3)]),
+            at(30, &[(8, 1)]),
+            at(15, &[(8, u64::MAX)]),
+        ];
+        let read = decode(&encode(all.iter()).unwrap()).unwrap();
+        let merged = Delta {
+            failed: 3,
+            dropped: 6,
+            ..at(10, &[(7, 1), (8, 1), (9, 5)])
+        };
+        let until = Delta {
+            failed: 0,
+            dropped: 0,
+            ..at(30, &[])
+        };
+        let expected = [
+            merged,
+            at(HOUR_US, &[(7, 1)]),
+            other,
+            at(15, &[(8, u64::MAX)]),
+            until,
+        ];
+        assert_eq!(read.clone().deltas(None).unwrap(), expected);
     }
 
     #[test]
