@@ -74,7 +74,8 @@ pub(super) async fn look(
                 .find(|finding| {
                     finding.kind == "breach"
                         && finding.state.is_open()
-                        && finding.evidence["budget"] == budget.id.as_str()
+                        && Evidence::read(&finding.evidence)
+                            .is_some_and(|evidence| evidence.budget.as_ref() == Some(&budget.id))
                 });
             let mut evidence = Evidence::about(tracked, budget.quantile(), now_us);
             evidence.budget = Some(budget.id.clone());
@@ -136,7 +137,7 @@ fn opened(
         snoozed_until_us: None,
         closed_us: None,
         told_pct: None,
-        evidence: evidence.to_value(),
+        evidence: evidence.to_json(),
     };
     let waived = record
         .config
@@ -170,7 +171,7 @@ fn ended(
     finding.updated_us = now_us;
     evidence.reason = "even the worst likely value is inside the limit again".to_owned();
     evidence.say_kept(&tracked.flow);
-    finding.evidence = evidence.to_value();
+    finding.evidence = evidence.to_json();
     let sent = if finding.told_pct.is_some() {
         deliveries(record, tracked, &finding, &evidence, "ended", url, now_us)
     } else {

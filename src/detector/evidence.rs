@@ -127,13 +127,14 @@ impl Evidence {
     }
 
     /// Reads what a finding stores.
-    pub fn read(value: &serde_json::Value) -> Option<Evidence> {
-        serde_json::from_value(value.clone()).ok()
+    pub fn read(json: &str) -> Option<Evidence> {
+        serde_json::from_str(json).ok()
     }
 
     /// As stored.
-    pub fn to_value(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+    pub fn to_json(&self) -> String {
+        // Maps have names as keys, and JSON takes all else.
+        serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
     }
 
     /// Puts the finding into one sentence, in the words of its kind.

@@ -89,7 +89,7 @@ pub(super) async fn look(
                     snoozed_until_us: None,
                     closed_us: None,
                     told_pct: None,
-                    evidence: evidence.to_value(),
+                    evidence: evidence.to_json(),
                 };
                 let sent = deliveries(record, tracked, &finding, &evidence, "opened", url, now_us);
                 if !sent.is_empty() {

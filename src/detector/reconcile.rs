@@ -100,7 +100,7 @@ impl Judged<'_> {
             snoozed_until_us: None,
             closed_us: None,
             told_pct: None,
-            evidence: evidence.to_value(),
+            evidence: evidence.to_json(),
         };
         let mut note = evidence.sentence.clone();
         if let Some(ended) = &evidence.ended_by {
@@ -162,7 +162,7 @@ impl Judged<'_> {
             note = evidence.sentence.clone();
             deliveries = self.deliveries(&finding, &evidence, "worse");
         }
-        finding.evidence = evidence.to_value();
+        finding.evidence = evidence.to_json();
         let same = Evidence {
             judged_us: before.judged_us,
             ..evidence
@@ -208,7 +208,7 @@ impl Judged<'_> {
                 deliveries = self.deliveries(&finding, &evidence, "withdrawn");
             }
         }
-        finding.evidence = evidence.to_value();
+        finding.evidence = evidence.to_json();
         Some(self.change(finding, action, note, deliveries))
     }
 

@@ -166,7 +166,7 @@ pub(super) mod tests {
             snoozed_until_us: None,
             closed_us: None,
             told_pct: None,
-            evidence: serde_json::Value::Null,
+            evidence: "{}".to_owned(),
         }
     }
 

@@ -65,8 +65,8 @@ pub struct Finding {
     pub closed_us: Option<i64>,
     /// The size that its owner was last told, per cent.
     pub told_pct: Option<f64>,
-    /// Numbers and sentences, see `detector::Evidence`.
-    pub evidence: serde_json::Value,
+    /// Numbers and sentences as JSON, see `detector::Evidence`; only who needs them reads them.
+    pub evidence: String,
 }
 
 /// One line of a finding's trail.
@@ -166,8 +166,7 @@ fn decode(row: FindingRow) -> Result<Finding, StoreError> {
         snoozed_until_us: row.11,
         closed_us: row.12,
         told_pct: row.13,
-        evidence: serde_json::from_str(&row.14)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?,
+        evidence: row.14,
     })
 }
 
@@ -183,7 +182,7 @@ async fn write(
         deliveries,
     } = change;
     let series = finding.series.map_or(Id::NIL, |series| *series.id());
-    let (state, evidence) = (word(&finding.state), finding.evidence.to_string());
+    let state = word(&finding.state);
     tx.execute(
         UPSERT,
         args![
@@ -202,7 +201,7 @@ async fn write(
             finding.snoozed_until_us,
             finding.closed_us,
             finding.told_pct,
-            &evidence,
+            &finding.evidence,
         ],
     )
     .await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Budget, Enforcement, Gate, Waiver, utc_date};
+use crate::detector::evidence::Evidence;
 use crate::record::{CONFIDENCE, DAY_US, Measured, Record, Tracked};
 use crate::stats::runs::{self, Noise};
 use crate::stats::{Interval, Needs};
@@ -89,10 +90,10 @@ pub(super) async fn gather<'a>(
                                 && finding.onset_us <= subject.until_us
                         })
                         .map(|finding| {
-                            finding.evidence["sentence"]
-                                .as_str()
-                                .unwrap_or("a slow bleed is open")
-                                .to_owned()
+                            Evidence::read(&finding.evidence).map_or_else(
+                                || "a slow bleed is open".to_owned(),
+                                |evidence| evidence.sentence,
+                            )
                         })
                         .collect(),
                 };

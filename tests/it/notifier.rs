@@ -157,7 +157,7 @@ impl Outbox {
     /// Writes a finding with an alert for a route, as the detector does: in one transaction.
     async fn alert(&self, route: &str) -> Id {
         let now_us = now_us();
-        let evidence = Evidence::read(&json!({
+        let evidence = serde_json::from_value::<Evidence>(json!({
             "sentence": "Checkout LCP got 11 % slower with v2", "reason": "twelve runs before, nine after",
             "metric": "lcp", "source": "rum", "labels": {}, "dimension": "time_ns", "direction": "lower",
             "percentile": 0.75, "onset_release": "v2", "onset_range": null, "end_release": "v2", "releases": 1,
@@ -182,7 +182,7 @@ impl Outbox {
             snoozed_until_us: None,
             closed_us: None,
             told_pct: Some(11.0),
-            evidence: evidence.to_value(),
+            evidence: evidence.to_json(),
         };
         let id = Id::new();
         let delivery = NewDelivery {

@@ -10,7 +10,7 @@ use crate::clock::now_us;
 use crate::http::error::{Error, Result};
 use crate::http::ingest::parse_time;
 use crate::http::{App, auth};
-use crate::store::{Finding, FindingEvent, FindingState, Id};
+use crate::store::{Finding, FindingEvent, FindingState, Id, StoreError};
 
 /// A finding as listed.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -105,8 +105,8 @@ pub struct FindingsQuery {
     pub cursor: Option<String>,
 }
 
-fn row(finding: &Finding) -> FindingRow {
-    FindingRow {
+fn row(finding: &Finding) -> Result<FindingRow> {
+    Ok(FindingRow {
         id: finding.id.to_string(),
         kind: finding.kind.clone(),
         state: finding.state,
@@ -118,8 +118,9 @@ fn row(finding: &Finding) -> FindingRow {
         detected: rfc3339(finding.detected_us),
         snoozed_until: finding.snoozed_until_us.map(rfc3339),
         closed: finding.closed_us.map(rfc3339),
-        evidence: finding.evidence.clone(),
-    }
+        evidence: serde_json::from_str(&finding.evidence)
+            .map_err(|error| StoreError::Corrupt(format!("evidence of a finding: {error}")))?,
+    })
 }
 
 /// Lists findings, newest first.
@@ -152,7 +153,7 @@ pub async fn list(
                 && same(&query.owner, finding.owner.as_deref())
         })
         .map(row)
-        .collect();
+        .collect::<Result<_>>()?;
     let page = PageQuery {
         limit: query.limit,
         cursor: query.cursor,
@@ -169,7 +170,7 @@ async fn detail(app: &App, project: &crate::store::ProjectId, id: &Id) -> Result
     let trail = app.store.trail(project, id).await?;
     let deliveries = app.store.deliveries_of(project, id).await?;
     Ok(FindingDetail {
-        finding: row(&finding),
+        finding: row(&finding)?,
         trail: trail
             .into_iter()
             .map(|event| TrailRow {

@@ -160,7 +160,7 @@ impl Visit {
             .values()
             .filter(|tracked| tracked.series.is_field())
             .collect();
-        fields.sort_by_key(|tracked| self.record.budgets(tracked).is_empty());
+        fields.sort_by_cached_key(|tracked| self.record.budgets(tracked).is_empty());
         for tracked in fields.into_iter().take(ASKED_FOR_AGE) {
             let project = &self.caller.project;
             let folded = match tracked.predecessors.is_empty() {

@@ -6,7 +6,6 @@ use longwatch::store::{
     Finding, FindingChange, FindingEvent, FindingState, Id, NewDelivery, ProjectId, SeriesId,
     Store, StoreError,
 };
-use serde_json::json;
 use tempfile::TempDir;
 
 use super::rows::Rows;
@@ -32,7 +31,7 @@ fn finding(series: Option<&str>, route: &str) -> FindingChange {
             snoozed_until_us: None,
             closed_us: None,
             told_pct: None,
-            evidence: json!({}),
+            evidence: "{}".to_owned(),
         },
         event: FindingEvent {
             finding: id,

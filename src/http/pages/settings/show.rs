@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 
 use crate::clock::now_us;
+use crate::detector::evidence::Evidence;
 use crate::http::error::{Error, Result};
 use crate::http::pages::layout::Section;
 use crate::http::pages::visit::Visit;
@@ -100,8 +101,8 @@ fn what(visit: &Visit, delivery: &Delivery) -> String {
         .findings
         .iter()
         .find(|finding| finding.id == delivery.finding);
-    let sentence = finding.and_then(|finding| finding.evidence["sentence"].as_str());
-    sentence.unwrap_or("a finding").to_owned()
+    let evidence = finding.and_then(|finding| Evidence::read(&finding.evidence));
+    evidence.map_or_else(|| "a finding".to_owned(), |evidence| evidence.sentence)
 }
 
 fn token_row(visit: &Visit, token: &StoredToken) -> TokenRow {
