@@ -353,6 +353,10 @@ impl Judged<'_> {
             .take(30)
             .map(|m| m.value)
             .collect();
+        if before.is_empty() {
+            // What was there from the epoch's first run began with it.
+            before.push(self.measured[index].value);
+        }
         before.sort_by(f64::total_cmp);
         before.get(before.len() / 2).copied()
     }

@@ -165,7 +165,7 @@ impl Climb {
     }
 
     /// Least squares of a ramp from row `a` to row `b` over `start..end`: levels before and after, free.
-    fn fit(&self, start: usize, end: usize, a: usize, b: usize) -> Ramp {
+    pub(super) fn fit(&self, start: usize, end: usize, a: usize, b: usize) -> Ramp {
         let n = (end - start) as f64;
         let (foot, width) = (self.place[a], self.place[b] - self.place[a]);
         // phi is 0 up to a, 1 from b, (place - foot) / width between.

@@ -74,6 +74,11 @@ impl Stretch<'_> {
             }
         };
         let releases = self.releases(first, last);
+        // Of a climb that begins with the second run nobody saw the level before: it was there from the first on.
+        let (first, lo) = match shape {
+            Shape::Ramp(..) if first == 1 => (0, 0),
+            _ => (first, lo),
+        };
         let slope =
             matches!(shape, Shape::Ramp(..)).then(|| per_release_pct(effect.value, releases));
         let kind = kind_of(shape, effect.value, settings.direction);
@@ -260,6 +265,27 @@ mod tests {
             matches!(&changes[..], [only] if only.kind == Kind::Bleed && only.firm && only.index < 12)
         });
         assert!(seen.count() >= 45);
+    }
+
+    #[test]
+    fn a_climb_with_hardly_a_run_before_it_was_there_from_the_first() {
+        let mut random = Seeded::new(403);
+        let seen = (0..50).filter(|_| {
+            let changes = told(&mut random, 60, |i| 1.005_f64.powi(i as i32));
+            let [climb] = &changes[..] else { return false };
+            let whole = 100.0 * (1.005_f64.powi(59) - 1.0);
+            climb.kind == Kind::Bleed
+                && (climb.index, climb.onset_lo) == (0, 0)
+                && climb.reason.starts_with("since v0, 5")
+                && (climb.effect_pct.value - whole).abs() < 0.15 * whole
+        });
+        assert!(seen.count() >= 33);
+        // What has a level before it has its own first release.
+        let begun = (0..50).filter(|_| {
+            let changes = told(&mut random, 60, |i| 1.01_f64.powi(i.max(15) as i32));
+            matches!(&changes[..], [climb] if climb.index.abs_diff(15) < 6)
+        });
+        assert!(begun.count() >= 45);
     }
 
     #[test]

@@ -23,6 +23,9 @@ const PRICE: f64 = 3.0;
 const SEEN_PRICE: f64 = 6.0;
 const FIRM_PRICE: f64 = 8.0;
 
+/// By what chance makes the likelihoods of two places differ, on the same scale: in one of twenty it is more (Wilks 1938).
+const AS_MUCH: f64 = 3.84;
+
 /// What a climb costs besides in the choice of steps, in logarithms of the number of runs: it bends to more than a step.
 const CLIMB_PRICE: f64 = 2.0;
 
@@ -103,6 +106,7 @@ impl Reading {
         let mut shapes = shapes(&likelihood, &plain, &reader.climb, &splits);
         let explained = reader.likelihood_of(&shapes);
         let explained = reader.add_climbs(&mut shapes, explained);
+        let explained = reader.begin_before(&mut shapes, explained);
         let shapes = reader.with_evidence(&shapes, explained);
         let noise = left_over(signal, &plain, &shapes);
         let levels = Levels::of(signal, &Memory::fit(&noise));
@@ -247,6 +251,26 @@ impl Reader<'_> {
             }
         }
         explained
+    }
+
+    /// Where hardly a run lies before a climb, one that was there from the first run on may explain as much: then nobody
+    /// saw it begin, and it is that one.
+    fn begin_before(&self, shapes: &mut [Shape], explained: f64) -> f64 {
+        let Some(Shape::Ramp(ramp, _)) = shapes.first() else {
+            return explained;
+        };
+        if ramp.start + 1 >= LASTING_RUNS {
+            return explained;
+        }
+        let to = shapes.get(1).map_or(self.plain.len(), |next| next.span().0);
+        let mut before = shapes.to_vec();
+        before[0] = Shape::Ramp(self.climb.fit(0, to, 0, ramp.end), 0.0);
+        let as_much = self.likelihood_of(&before);
+        if explained - as_much > AS_MUCH {
+            return explained;
+        }
+        shapes.copy_from_slice(&before);
+        as_much
     }
 
     /// Each shape with its evidence: the root of what the likelihood gains by it, less where that rests on few runs.

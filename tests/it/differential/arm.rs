@@ -244,6 +244,13 @@ impl Arm {
     }
 }
 
+impl Drop for Arm {
+    fn drop(&mut self) {
+        // Else the server keeps its connections to the database, for each seed some more.
+        self.serving.abort();
+    }
+}
+
 async fn serve(store: Store) -> (String, JoinHandle<()>) {
     let (writer, _writing) = Writer::start(store.clone(), || {});
     let settings = Settings {
