@@ -65,7 +65,7 @@ pub struct Evidence {
     pub ended_by: Option<String>,
     /// When it was last judged, microseconds.
     pub judged_us: i64,
-    /// Judgements in a row, each on new data, that no longer saw it.
+    /// New runs (or days) in a row with which it was no longer seen, however many of them were judged at once.
     #[serde(default)]
     pub missed: u32,
     /// The time of the oldest measurement that it was judged by, microseconds.

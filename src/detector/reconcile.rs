@@ -12,7 +12,7 @@ use crate::store::{Finding, FindingChange, FindingEvent, FindingState, Id, NewDe
 
 use super::evidence::Evidence;
 
-/// A finding is taken back only when so many judgements in a row, each on new data, no longer see it.
+/// A finding is taken back only when so many new runs have come with which it is no longer seen.
 const PATIENCE: u32 = 3;
 /// A known finding that grew by half of what its owner was told is told again.
 const WORSE: f64 = 1.5;
@@ -187,7 +187,8 @@ impl Judged<'_> {
         }
         let mut finding = finding.clone();
         let mut evidence = evidence.clone();
-        evidence.missed += 1;
+        let new = u32::try_from(now.abs_diff(before)).unwrap_or(u32::MAX);
+        evidence.missed = evidence.missed.saturating_add(new);
         evidence.measured = self.measured.len();
         evidence.since_us = self.oldest_us();
         evidence.since_onset = self.since(finding.onset_us);

@@ -158,6 +158,44 @@ async fn runs_one_by_one_and_all_at_once_end_in_the_findings_that_detect_makes()
     }
 }
 
+#[tokio::test]
+async fn what_many_new_runs_at_once_no_longer_show_is_withdrawn_with_them() {
+    const PULSE: std::ops::Range<usize> = 60..68;
+    for database in databases().await {
+        let store = Store::open(&database.url).await.unwrap();
+        let project = store.ensure_project("pulse", "test", now_us());
+        let project = project.await.unwrap();
+        let mut random = Seeded::new(8);
+        let pulsed = Series {
+            basis: Basis::Run,
+            ..series("pulsed", Source::Bench)
+        };
+        let states = async |until: usize, from: usize, random: &mut Seeded| {
+            for run in from..until {
+                let level = if PULSE.contains(&run) { 1.6e9 } else { 1e9 };
+                let value = Values::Exact(level * (0.01 * random.normal()).exp());
+                let release = format!("v{run}");
+                commit(
+                    &store,
+                    upload(project, &pulsed, &release, time_us(run), value),
+                )
+                .await;
+            }
+            fold(&store, &project, now_us()).await;
+            judge(&store).await;
+            let findings = store.findings(&project).await.unwrap().into_iter();
+            findings
+                .map(|finding| (finding.kind, finding.state.is_open()))
+                .collect::<Vec<_>>()
+        };
+        let during = states(PULSE.end - 1, 0, &mut random).await;
+        assert_eq!(during, [("step".to_owned(), true)], "{}", database.engine);
+        let after = states(RUNS, PULSE.end - 1, &mut random).await;
+        assert_eq!(after, [("step".to_owned(), false)], "{}", database.engine);
+        store.close().await;
+    }
+}
+
 /// A flow's runs as NDJSON for `samples`: one a day, each a release of its own.
 async fn push(server: &Server, flow: &str, runs: usize) {
     let mut random = Seeded::new(5);
