@@ -289,6 +289,21 @@ mod tests {
     }
 
     #[test]
+    fn a_release_that_ends_a_climb_by_going_back_is_credited() {
+        let mut random = Seeded::new(404);
+        let credited = (0..50).filter(|_| {
+            let climb = |i: usize| match i {
+                0..120 => 1.0 + 0.002 * i.saturating_sub(60) as f64,
+                _ => 1.0,
+            };
+            let changes = told(&mut random, 180, climb);
+            matches!(&changes[..], [bleed, fix] if bleed.kind == Kind::Bleed && fix.kind == Kind::Improvement
+                && fix.index.abs_diff(120) <= 2 && (fix.effect_pct.value + 10.7).abs() < 2.0)
+        });
+        assert!(credited.count() >= 40);
+    }
+
+    #[test]
     fn what_each_release_adds_makes_the_whole() {
         assert!((per_release_pct(33.1, 3) - 10.0).abs() < 1e-9);
         assert!((per_release_pct(-75.0, 2) + 50.0).abs() < 1e-9);

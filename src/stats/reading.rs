@@ -287,6 +287,11 @@ impl Reader<'_> {
                 let shorter = before.min(after).max(1) as f64;
                 gain.max(0.0) / (1.0 + (half_runs / shorter).powi(2))
             };
+            // A climb's line has a quarter of its runs' weight at its ends (the variance there is 4/n).
+            let climbing = |beside: Option<usize>| match beside.and_then(|i| shapes.get(i)) {
+                Some(Shape::Ramp(ramp, _)) => (ramp.end - ramp.start) / 4,
+                _ => 0,
+            };
             // The first climb of a stretch shows itself without a level before it: a fifth of its runs stand for one.
             let beside = |ramp: &Ramp| {
                 let first = ramp.start + 1;
@@ -309,7 +314,10 @@ impl Reader<'_> {
                     let gain = explained - without;
                     let as_step = evidence(
                         gain,
-                        (split.at.saturating_sub(from), to.saturating_sub(split.at)),
+                        (
+                            split.at.saturating_sub(from) + climbing(i.checked_sub(1)),
+                            to.saturating_sub(split.at) + climbing(i.checked_add(1)),
+                        ),
                         HALF_STEP_RUNS,
                     );
                     // What began as a climb and is too short to be told as one is as much of a change.
