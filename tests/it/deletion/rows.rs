@@ -7,6 +7,9 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use crate::ground::Database;
 
+/// What would go unseen in a series is looked at seconds after the start, whoever else does what.
+const AT_ANY_TIME: [&str; 2] = ["blind_spot", "blind_spot_us"];
+
 /// A database's address and engine.
 #[derive(Clone)]
 pub(crate) struct Rows {
@@ -88,10 +91,14 @@ impl Rows {
             let row = if self.sqlite {
                 let sql = format!("SELECT name FROM pragma_table_info('{table}')");
                 let columns = self.texts(sql).await;
-                let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
+                let kept = columns
+                    .iter()
+                    .filter(|column| !AT_ANY_TIME.contains(&column.as_str()));
+                let quoted: Vec<String> = kept.map(|column| format!("quote({column})")).collect();
                 quoted.join(" || ',' || ")
             } else {
-                format!("CAST({table} AS TEXT)")
+                let [spot, looked] = AT_ANY_TIME;
+                format!("CAST(to_jsonb({table}) - '{spot}' - '{looked}' AS TEXT)")
             };
             let sql = format!("SELECT {row} FROM {table} WHERE project_id = {id} ORDER BY 1");
             dump.insert(table, self.texts(sql).await);
