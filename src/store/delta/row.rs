@@ -361,7 +361,7 @@ mod tests {
             at(30, &[(8, 1)]),
             at(15, &[(8, u64::MAX)]),
         ];
-        let read = decode(&encode(all.iter()).unwrap()).unwrap();
+        let mut read = decode(&encode(all.iter()).unwrap()).unwrap();
         let merged = Delta {
             failed: 3,
             dropped: 6,
@@ -379,7 +379,7 @@ mod tests {
             at(15, &[(8, u64::MAX)]),
             until,
         ];
-        assert_eq!(read.clone().deltas(None).unwrap(), expected);
+        assert_eq!(read.deltas(None).unwrap(), expected);
     }
 
     #[test]
