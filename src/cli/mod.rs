@@ -16,6 +16,7 @@ mod exit;
 mod export;
 mod failure;
 mod gate;
+mod import;
 mod migrate;
 mod moment;
 mod output;
@@ -64,6 +65,7 @@ commands! {
     Detect => detect,
     Export => export,
     Gate => gate,
+    Import => import,
     Migrate => migrate,
     Parse => parse,
     Push => push,

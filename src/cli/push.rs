@@ -124,7 +124,7 @@ fn report(args: &Args, sent: &Sent) -> Result<(), Failure> {
 }
 
 /// A bar on a terminal, where there is more than a moment's work; nothing elsewhere.
-fn progress(files: usize) -> ProgressBar {
+pub(super) fn progress(files: usize) -> ProgressBar {
     let bar = ProgressBar::new(files as u64);
     match ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}") {
         Ok(style) => bar.with_style(style),

@@ -74,6 +74,9 @@ pub struct Evidence {
     /// Runs (or days) behind it from its onset on.
     #[serde(default)]
     pub since_onset: usize,
+    /// Whether it was us who closed it: what shows again is then open again.
+    #[serde(default)]
+    pub closed_by_us: bool,
 }
 
 impl Evidence {
@@ -107,6 +110,7 @@ impl Evidence {
             missed: 0,
             since_us: None,
             since_onset: 0,
+            closed_by_us: false,
         }
     }
 

@@ -83,7 +83,8 @@ impl Judged<'_> {
 
     fn opened(&self, change: &Change) -> FindingChange {
         let id = Id::new();
-        let evidence = self.evidence(change);
+        let mut evidence = self.evidence(change);
+        evidence.closed_by_us = evidence.ended_by.is_some();
         let kind = kind_word(change);
         let mut finding = Finding {
             id,
@@ -126,7 +127,7 @@ impl Judged<'_> {
         if self.is_out_of_reach(finding, before) {
             return None;
         }
-        let evidence = self.evidence(change);
+        let mut evidence = self.evidence(change);
         let mut finding = finding.clone();
         finding.kind = kind_word(change).to_owned();
         finding.onset_us = self.measured[change.index].time_us;
@@ -145,6 +146,7 @@ impl Judged<'_> {
         if finding.state.is_open() && evidence.ended_by.is_some() {
             finding.state = FindingState::Resolved;
             finding.closed_us = Some(self.now_us);
+            evidence.closed_by_us = true;
             action = "ended".to_owned();
             note = format!(
                 "{} gave it back",
@@ -161,6 +163,21 @@ impl Judged<'_> {
             action = "worse".to_owned();
             note = evidence.sentence.clone();
             deliveries = self.deliveries(&finding, &evidence, "worse");
+        } else if finding.state == FindingState::Resolved && before.closed_by_us {
+            let is_back = change.firm
+                && evidence.ended_by.is_none()
+                && matches!(change.kind, Kind::Step | Kind::Bleed);
+            evidence.closed_by_us = !is_back;
+            if is_back {
+                finding.state = FindingState::Open;
+                finding.closed_us = None;
+                action = "reopened".to_owned();
+                note = evidence.sentence.clone();
+                if self.is_news(change) {
+                    finding.told_pct = Some(change.effect_pct.value);
+                    deliveries = self.deliveries(&finding, &evidence, "reopened");
+                }
+            }
         }
         finding.evidence = evidence.to_json();
         let same = Evidence {
@@ -199,6 +216,7 @@ impl Judged<'_> {
         if evidence.missed >= PATIENCE || taken_out {
             finding.state = FindingState::Resolved;
             finding.closed_us = Some(self.now_us);
+            evidence.closed_by_us = true;
             action = "withdrawn";
             note = if taken_out {
                 "what showed it was taken out".to_owned()

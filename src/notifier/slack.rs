@@ -58,6 +58,7 @@ fn headline(message: &Message) -> String {
         ("opened", _) => return escaped(kind),
         ("worse", _) => "got worse".to_owned(),
         ("ended", Some(release)) => format!("ended by {release}"),
+        ("reopened", _) => "shows again".to_owned(),
         ("withdrawn", _) => "withdrawn: newer data no longer show it".to_owned(),
         (event, _) => event.to_owned(),
     };

@@ -11,7 +11,7 @@ use longwatch::detector::evidence::Evidence;
 use longwatch::http::Settings;
 use longwatch::stats::detections;
 use longwatch::stats::seeded::Seeded;
-use longwatch::store::{ProjectId, Series, Store, Values};
+use longwatch::store::{Finding, FindingEvent, FindingState, ProjectId, Series, Store, Values};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -158,40 +158,133 @@ async fn runs_one_by_one_and_all_at_once_end_in_the_findings_that_detect_makes()
     }
 }
 
+/// A series at 1 s, or at 1.6 s in some of its runs.
+struct Raised {
+    store: Store,
+    project: ProjectId,
+    series: Series,
+    random: Seeded,
+    runs: usize,
+}
+
+impl Raised {
+    async fn of(store: &Store, slug: &str) -> Raised {
+        let project = store.ensure_project(slug, "test", now_us());
+        Raised {
+            project: project.await.unwrap(),
+            store: store.clone(),
+            series: Series {
+                basis: Basis::Run,
+                ..series("raised", Source::Bench)
+            },
+            random: Seeded::new(8),
+            runs: 0,
+        }
+    }
+
+    /// After further runs that come at once: the kinds of the findings, and whether they are open.
+    async fn after(
+        &mut self,
+        until: usize,
+        is_raised: impl Fn(usize) -> bool,
+    ) -> Vec<(String, bool)> {
+        for run in self.runs..until {
+            let level = if is_raised(run) { 1.6e9 } else { 1e9 };
+            let value = Values::Exact(level * (0.01 * self.random.normal()).exp());
+            let release = format!("v{run}");
+            let upload = upload(self.project, &self.series, &release, time_us(run), value);
+            commit(&self.store, upload).await;
+        }
+        self.runs = until;
+        self.judged().await
+    }
+
+    /// After a person said that the newest so many runs went wrong.
+    async fn without_its_newest(&mut self, runs: usize) -> Vec<(String, bool)> {
+        self.exclude(time_us(self.runs - runs), Some("a broken machine"))
+            .await
+    }
+
+    /// After the person took that back.
+    async fn with_all_runs(&mut self) -> Vec<(String, bool)> {
+        self.exclude(0, None).await
+    }
+
+    async fn exclude(&mut self, from_us: i64, why: Option<&str>) -> Vec<(String, bool)> {
+        let lease = self.store.lease(&self.project, "fold", "test", now_us());
+        let lease = lease.await.unwrap().unwrap();
+        for (id, run) in self.store.runs(&self.project).await.unwrap() {
+            if run.started_us >= from_us {
+                let excluded = self.store.exclude_run(&lease, &id, why, "ada", now_us());
+                excluded.await.unwrap();
+            }
+        }
+        self.store.give_back(&lease).await.unwrap();
+        self.judged().await
+    }
+
+    async fn judged(&mut self) -> Vec<(String, bool)> {
+        fold(&self.store, &self.project, now_us()).await;
+        judge(&self.store).await;
+        let findings = self.store.findings(&self.project).await.unwrap();
+        let states = findings
+            .into_iter()
+            .map(|finding| (finding.kind, finding.state.is_open()));
+        states.collect()
+    }
+
+    /// As a person does who is done with it.
+    async fn close(&self) {
+        for finding in self.store.findings(&self.project).await.unwrap() {
+            let closed = |finding: &mut Finding| {
+                finding.state = FindingState::Resolved;
+                FindingEvent {
+                    finding: finding.id,
+                    at_us: now_us(),
+                    actor: "ada".to_owned(),
+                    action: "resolve".to_owned(),
+                    note: String::new(),
+                }
+            };
+            let changed = self
+                .store
+                .change_finding(&self.project, &finding.id, closed, now_us());
+            changed.await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_many_new_runs_at_once_no_longer_show_is_withdrawn_with_them() {
-    const PULSE: std::ops::Range<usize> = 60..68;
     for database in databases().await {
         let store = Store::open(&database.url).await.unwrap();
-        let project = store.ensure_project("pulse", "test", now_us());
-        let project = project.await.unwrap();
-        let mut random = Seeded::new(8);
-        let pulsed = Series {
-            basis: Basis::Run,
-            ..series("pulsed", Source::Bench)
-        };
-        let states = async |until: usize, from: usize, random: &mut Seeded| {
-            for run in from..until {
-                let level = if PULSE.contains(&run) { 1.6e9 } else { 1e9 };
-                let value = Values::Exact(level * (0.01 * random.normal()).exp());
-                let release = format!("v{run}");
-                commit(
-                    &store,
-                    upload(project, &pulsed, &release, time_us(run), value),
-                )
-                .await;
-            }
-            fold(&store, &project, now_us()).await;
-            judge(&store).await;
-            let findings = store.findings(&project).await.unwrap().into_iter();
-            findings
-                .map(|finding| (finding.kind, finding.state.is_open()))
-                .collect::<Vec<_>>()
-        };
-        let during = states(PULSE.end - 1, 0, &mut random).await;
+        let mut raised = Raised::of(&store, "raised").await;
+        let is_raised = |run| (60..68).contains(&run);
+        let during = raised.after(67, is_raised).await;
         assert_eq!(during, [("step".to_owned(), true)], "{}", database.engine);
-        let after = states(RUNS, PULSE.end - 1, &mut random).await;
+        let after = raised.after(RUNS, is_raised).await;
         assert_eq!(after, [("step".to_owned(), false)], "{}", database.engine);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_and_shows_again_is_open_again_unless_a_person_closed_it() {
+    for database in databases().await {
+        let store = Store::open(&database.url).await.unwrap();
+        for (slug, is_closed) in [("left", false), ("closed", true)] {
+            let mut raised = Raised::of(&store, slug).await;
+            let open = vec![("step".to_owned(), true)];
+            let closed = vec![("step".to_owned(), false)];
+            let found = raised.after(90, |run| run >= 60).await;
+            assert_eq!(found, open, "{}", database.engine);
+            if is_closed {
+                raised.close().await;
+            }
+            assert_eq!(raised.without_its_newest(30).await, closed, "{slug}");
+            let expected = if is_closed { closed } else { open };
+            assert_eq!(raised.with_all_runs().await, expected, "{slug}");
+        }
         store.close().await;
     }
 }

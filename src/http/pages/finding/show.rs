@@ -254,7 +254,7 @@ fn entry(visit: &Visit, event: &FindingEvent) -> TrailEntry {
         "snooze" => "snoozed it",
         "resolve" | "resolved" | "ended" => "closed it",
         "false_alarm" => "called it no problem",
-        "reopen" => "opened it again",
+        "reopen" | "reopened" => "opened it again",
         "withdraw" | "withdrawn" => "withdrew it",
         "redate" | "redated" => "dated it anew",
         "worse" => "saw it get worse",
