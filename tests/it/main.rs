@@ -4,6 +4,7 @@
 mod alert;
 mod backup;
 mod cli_gate;
+mod cli_import;
 mod cli_parse;
 mod cli_push;
 mod cli_stub;
