@@ -203,6 +203,7 @@ pub(super) mod tests {
             missed: 0,
             since_us: None,
             since_onset: 0,
+            closed_by_us: false,
         };
         evidence.say(kind, "checkout", NOW_US - 105 * DAY_US, NOW_US);
         evidence
