@@ -16,10 +16,10 @@ use crate::config::{Gate, utc_date};
 use crate::record::{Record, Tracked};
 use crate::stats::gate::{Verdict, check_confidence};
 use crate::stats::wording::Scale;
-use crate::stats::{Interval, Needs};
+use crate::stats::{CONFIDENCE, Interval, Needs};
 use crate::store::{Id, Store, StoreError, StoredVerdict};
 
-use gathered::{Gathered, Subject, gather, values};
+use gathered::{Gathered, Subject, Unmeasured, gather, unmeasured, values};
 pub use margins::what_margins_need;
 
 /// One side of a check, in the series' native unit.
@@ -177,7 +177,8 @@ pub async fn ask(
     let subject = Subject::new(record, rank, now_us);
     let gathered = gather(store, record, gate, &subject).await?;
     let looks = store.looks(&record.project, &gate.name, release).await?;
-    let evidence = digest(gate, release, &gathered);
+    let unmeasured = unmeasured(record, gate, &subject, &gathered);
+    let evidence = digest(gate, release, &gathered, &unmeasured);
     if let Some(known) = store
         .verdict_on(&record.project, &gate.name, release, &evidence)
         .await?
@@ -189,6 +190,7 @@ pub async fn ask(
     let mut checks: Vec<Check> = gathered
         .iter()
         .flat_map(|one| one.checks(gate, confidence, &subject))
+        .chain(unmeasured.iter().map(Unmeasured::check))
         .collect();
     checks.sort_by_key(|check| (!check.counts, std::cmp::Reverse(check.verdict)));
     let verdict = Verdict::of_all(checks.iter().filter(|c| c.counts).map(|c| c.verdict));
@@ -299,9 +301,14 @@ fn evidence_of(gathered: &[Gathered<'_>]) -> Evidence {
 }
 
 /// A hash over everything that decides: rules, measurements, whether data are fresh, open bleeds.
-fn digest(gate: &Gate, release: &str, gathered: &[Gathered<'_>]) -> [u8; 32] {
+fn digest(
+    gate: &Gate,
+    release: &str,
+    gathered: &[Gathered<'_>],
+    unmeasured: &[Unmeasured<'_>],
+) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(format!("{gate:?}\0{release}\0"));
+    hash.update(format!("{gate:?}\0{release}\0{unmeasured:?}\0"));
     for one in gathered {
         let sides: Vec<(&str, &String, Vec<f64>)> = one
             .references
@@ -309,7 +316,7 @@ fn digest(gate: &Gate, release: &str, gathered: &[Gathered<'_>]) -> [u8; 32] {
             .map(|(kind, release, measured, _)| (*kind, release, values(measured)))
             .collect();
         let judged = one
-            .judged
+            .judged_at(CONFIDENCE)
             .map(|(value, samples, runs)| (value.ok(), samples, runs));
         let line = json!({
             "series": one.tracked.id.to_string(),
@@ -317,6 +324,7 @@ fn digest(gate: &Gate, release: &str, gathered: &[Gathered<'_>]) -> [u8; 32] {
             "counts": one.counts,
             "candidate": values(&one.candidate),
             "references": sides,
+            "otherwise": one.otherwise,
             "noise": one.noise.map(|noise| (noise.sd_log, noise.df)),
             "judged": judged,
             "fresh": one.fresh,

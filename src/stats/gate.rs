@@ -12,7 +12,9 @@ mod reason;
 use serde::{Deserialize, Serialize};
 
 pub use self::comparison::regression;
-pub use self::plan::{MOST_RUNS, runs_needed, smallest_margin_pct};
+pub use self::plan::{
+    MOST_RUNS, runs_needed, runs_to_settle, samples_to_settle, smallest_margin_pct,
+};
 use super::wording::{self, Scale};
 use super::{Direction, Interval, Needs};
 

@@ -1,12 +1,39 @@
 //! Each rule held against gathered evidence: freshness, budget, regression, bleed.
 
-use super::gathered::{Gathered, Subject, samples, values};
+use super::gathered::{Gathered, Subject, Unmeasured, samples, values};
 use super::{Check, Reference, Side, native_unit, scale_of};
-use crate::config::Gate;
+use crate::config::{Budget, Gate};
 use crate::record::Measured;
 use crate::stats::gate::{self, Decision, Rule, Verdict};
 use crate::stats::wording::Scale;
 use crate::stats::{Interval, Needs};
+
+impl Unmeasured<'_> {
+    /// Nothing says that it may go.
+    pub(super) fn check(&self) -> Check {
+        let Budget { flow, metric, .. } = self.budget;
+        Check {
+            flow: flow.clone(),
+            series: String::new(),
+            metric: metric.clone(),
+            labels: self.budget.labels.clone(),
+            source: self.budget.source,
+            budget: self.budget.id.clone(),
+            rule: "freshness".to_owned(),
+            percentile: self.budget.percentile,
+            verdict: Verdict::Inconclusive,
+            counts: self.counts,
+            candidate: None,
+            reference: None,
+            change_pct: None,
+            limit: None,
+            margin_pct: None,
+            unit: String::new(),
+            reason: format!("nothing has measured {metric} of {flow} yet"),
+            needs: None,
+        }
+    }
+}
 
 impl Gathered<'_> {
     /// How many statistical tests it takes part in.
@@ -38,9 +65,12 @@ impl Gathered<'_> {
             }
             return vec![check];
         }
-        let mut checks = vec![self.budget_check(scale)];
+        let mut checks = vec![self.budget_check(confidence, scale)];
         if self.counts {
             checks.push(self.check("freshness", &fresh));
+        }
+        if self.references.is_empty() {
+            checks.push(self.check("regression", &self.nothing_to_compare_with(subject)));
         }
         for (kind, release, measured, remark) in &self.references {
             checks.push(self.comparison(gate, confidence, scale, kind, release, measured, remark));
@@ -68,6 +98,30 @@ impl Gathered<'_> {
         checks
     }
 
+    /// The first release of a series or of an epoch: silence is no pass here either.
+    fn nothing_to_compare_with(&self, subject: &Subject<'_>) -> Decision {
+        let reason = match &self.otherwise {
+            Some(before) => format!(
+                "{before} was measured in another way than {}, and no earlier release as this one: measure {before} once \
+                 more in the new way to compare them",
+                subject.name
+            ),
+            None => format!(
+                "{} is the first release that was measured; there is nothing to compare it with yet",
+                subject.name
+            ),
+        };
+        Decision {
+            verdict: Verdict::Inconclusive,
+            candidate: None,
+            reference: None,
+            change_pct: None,
+            allowed: 0.0,
+            needs: None,
+            reason,
+        }
+    }
+
     fn limit(&self) -> Option<f64> {
         let limit = self
             .waiver
@@ -75,8 +129,10 @@ impl Gathered<'_> {
         limit.to_base(self.tracked.dimension).ok()
     }
 
-    fn budget_check(&self, scale: Scale<'_>) -> Check {
-        let (value, samples, runs) = self.judged.unwrap_or((Err(Needs::default()), 0, 0));
+    fn budget_check(&self, confidence: f64, scale: Scale<'_>) -> Check {
+        let (value, samples, runs) =
+            self.judged_at(confidence)
+                .unwrap_or((Err(Needs::default()), 0, 0));
         let decision = match self.limit() {
             Some(limit) => gate::budget(value, limit, self.tracked.direction, scale),
             None => Decision {
@@ -97,6 +153,14 @@ impl Gathered<'_> {
             .ok()
             .map(|interval| self.side(&interval, samples, runs));
         check.limit = self.limit().map(|limit| self.native(limit));
+        if let (Verdict::Inconclusive, Ok(interval), Some(limit)) =
+            (check.verdict, value, self.limit())
+        {
+            check.needs = match self.tracked.series.is_field() {
+                true => gate::samples_to_settle(&interval, limit, samples).map(Needs::samples),
+                false => gate::runs_to_settle(&interval, limit, runs).map(Needs::runs),
+            };
+        }
         check
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::config::{Budget, Enforcement, Gate, Waiver, utc_date};
 use crate::detector::evidence::Evidence;
-use crate::record::{CONFIDENCE, DAY_US, Measured, Record, Tracked};
+use crate::record::{DAY_US, Measured, Record, Tracked};
 use crate::stats::runs::{self, Noise};
 use crate::stats::{Interval, Needs};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Window};
 
 /// The release that is asked about, and the moment that counts as now for it.
 pub(super) struct Subject<'a> {
@@ -43,13 +43,49 @@ pub(super) struct Gathered<'a> {
     pub(super) candidate: Vec<Measured>,
     /// What they are compared with: kind, release, measurements, and a remark where it was not the one asked for.
     pub(super) references: Vec<(&'static str, String, Vec<Measured>, Option<String>)>,
+    /// The last release before, where that was measured in another way than this one.
+    pub(super) otherwise: Option<String>,
     pub(super) noise: Option<Noise>,
-    /// The value that the budget judges, with how many samples and units stand behind it.
-    pub(super) judged: Option<(Result<Interval, Needs>, u64, u64)>,
+    /// What the budget judges, where anything is there.
+    pub(super) judged: Option<Judged>,
     pub(super) age_us: Option<i64>,
     pub(super) fresh: bool,
     /// Sentences of open bleeds.
     pub(super) bleeds: Vec<String>,
+}
+
+/// What a budget judges.
+pub(super) enum Judged {
+    /// The release's own runs.
+    Runs,
+    /// All traffic of so many days.
+    Days(Box<Window>, u32),
+}
+
+/// A budget that a gate is to test and cannot, since nothing ever measured its metric.
+#[derive(Debug)]
+pub(super) struct Unmeasured<'a> {
+    pub(super) budget: &'a Budget,
+    pub(super) counts: bool,
+}
+
+/// What is missing of a gate's flows beside what was gathered of them.
+pub(super) fn unmeasured<'a>(
+    record: &'a Record,
+    gate: &Gate,
+    subject: &Subject<'_>,
+    gathered: &[Gathered<'_>],
+) -> Vec<Unmeasured<'a>> {
+    let day = utc_date(subject.until_us);
+    let budgets = record.config.budgets.iter();
+    budgets
+        .filter(|budget| gate.flows.contains(&budget.flow))
+        .filter(|budget| !gathered.iter().any(|one| one.budget.id == budget.id))
+        .map(|budget| Unmeasured {
+            budget,
+            counts: budget.enforcement_on(day) == Enforcement::Verify,
+        })
+        .collect()
 }
 
 pub(super) async fn gather<'a>(
@@ -77,6 +113,7 @@ pub(super) async fn gather<'a>(
                     q,
                     candidate: Vec::new(),
                     references: Vec::new(),
+                    otherwise: None,
                     noise: None,
                     judged: None,
                     age_us: None,
@@ -132,6 +169,12 @@ impl Gathered<'_> {
         let same: Vec<&Measured> = known.iter().filter(|m| m.epoch == epoch).collect();
         self.noise = noise_of(&same, field);
         self.references = references(record, self.tracked, subject, &same);
+        self.otherwise = known
+            .iter()
+            .filter(|m| m.epoch != epoch && m.release < subject.rank)
+            .map(|m| m.release)
+            .max()
+            .map(|rank| record.releases[rank].name.clone());
         let newest = if field {
             known.last().map(|m| m.time_us + DAY_US - 1)
         } else {
@@ -142,7 +185,7 @@ impl Gathered<'_> {
         self.judged = if field {
             self.judged_days(store, record, subject).await?
         } else {
-            self.judged_runs()
+            (!self.candidate.is_empty()).then_some(Judged::Runs)
         };
         Ok(())
     }
@@ -153,32 +196,30 @@ impl Gathered<'_> {
         store: &Store,
         record: &Record,
         subject: &Subject<'_>,
-    ) -> Result<Option<(Result<Interval, Needs>, u64, u64)>, StoreError> {
-        let days = i64::from(self.budget.window.days().unwrap_or(28));
-        let merged = record
-            .merged_days(
-                store,
-                self.tracked,
-                subject.until_us - days * DAY_US,
-                subject.until_us,
-            )
-            .await?;
-        Ok(merged.and_then(|window| {
-            let value = window.body.as_ref()?.percentile(self.q?);
-            Some((value, window.count, days as u64))
-        }))
+    ) -> Result<Option<Judged>, StoreError> {
+        let days = self.budget.window.days().unwrap_or(28);
+        let from_us = subject.until_us - i64::from(days) * DAY_US;
+        let merged = record.merged_days(store, self.tracked, from_us, subject.until_us);
+        let merged = merged.await?;
+        Ok(merged.map(|window| Judged::Days(Box::new(window), days)))
     }
 
-    fn judged_runs(&self) -> Option<(Result<Interval, Needs>, u64, u64)> {
-        if self.candidate.is_empty() {
-            return None;
+    /// The value that the budget judges with its range at a confidence, and how many samples and units stand behind it.
+    pub(super) fn judged_at(&self, confidence: f64) -> Option<(Result<Interval, Needs>, u64, u64)> {
+        match self.judged.as_ref()? {
+            Judged::Days(window, days) => {
+                let value = window.body.as_ref()?.percentile_at(self.q?, confidence);
+                Some((value, window.count, u64::from(*days)))
+            }
+            Judged::Runs => {
+                let values = values(&self.candidate);
+                let value = match &self.noise {
+                    Some(noise) => runs::statistic_with(&values, noise, confidence),
+                    None => runs::statistic(&values, confidence),
+                };
+                Some((value, samples(&self.candidate), values.len() as u64))
+            }
         }
-        let values = values(&self.candidate);
-        let value = match &self.noise {
-            Some(noise) => runs::statistic_with(&values, noise, CONFIDENCE),
-            None => runs::statistic(&values, CONFIDENCE),
-        };
-        Some((value, samples(&self.candidate), values.len() as u64))
     }
 }
 

@@ -19,6 +19,7 @@ mod faults;
 mod fixtures;
 mod forgetting;
 mod full_disk;
+mod gates;
 mod ground;
 mod growth;
 mod ingest;

@@ -88,17 +88,34 @@ impl WindowBody {
     /// # Errors
     /// What it would need, where there are too few samples.
     pub fn percentile(&self, q: f64) -> Result<Interval, Needs> {
-        self.percentile_in(&self.merged(), q)
+        self.percentile_at(q, CONFIDENCE)
+    }
+
+    /// The same with an interval of another confidence.
+    ///
+    /// # Errors
+    /// What it would need, where there are too few samples.
+    pub fn percentile_at(&self, q: f64, confidence: f64) -> Result<Interval, Needs> {
+        self.percentile_of(&self.merged(), q, confidence)
     }
 
     pub(super) fn percentile_in(&self, merged: &Histogram, q: f64) -> Result<Interval, Needs> {
+        self.percentile_of(merged, q, CONFIDENCE)
+    }
+
+    fn percentile_of(
+        &self,
+        merged: &Histogram,
+        q: f64,
+        confidence: f64,
+    ) -> Result<Interval, Needs> {
         let mut rates = self.strata.keys().map(|stratum| stratum.rate_ppm);
         let first = rates.next();
         if rates.all(|rate| Some(rate) == first) {
             return percentile_of(
                 merged.count(),
                 q,
-                CONFIDENCE,
+                confidence,
                 |q| merged.quantile(q),
                 |rank| merged.value_at_rank(rank),
             );
@@ -121,7 +138,7 @@ impl WindowBody {
         }
         buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
         let total: f64 = buckets.iter().map(|(_, weight)| weight).sum();
-        weighted_percentile(effective, q, CONFIDENCE, |q| {
+        weighted_percentile(effective, q, confidence, |q| {
             let mut seen = 0.0;
             buckets
                 .iter()

@@ -158,7 +158,11 @@ fn row(visit: &Visit, check: &Check) -> CheckRow {
         } else {
             Said::TrackedOnly
         },
-        path: paths::series(visit.slug(), &check.flow, &check.series),
+        path: if check.series.is_empty() {
+            paths::page(visit.slug(), "budgets")
+        } else {
+            paths::series(visit.slug(), &check.flow, &check.series)
+        },
         title: flow_title(&check.flow),
         series: format!(
             "{} {}",
