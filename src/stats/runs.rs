@@ -108,6 +108,10 @@ pub(super) fn combined(own: &Spread, history: Option<&Noise>) -> Option<Noise> {
     if own.df > 0.0 && f_above((own.sd / sd).powi(2), own.df, df) < WILDER {
         return alone;
     }
+    // Runs that are clearly calmer share what makes releases differ, which they do not show.
+    if own.df > 0.0 && f_above((sd / own.sd).powi(2), df, own.df) < SHARED {
+        return Some(Noise { sd_log: sd, df });
+    }
     let variance = (own.df * own.sd.powi(2) + df * sd.powi(2)) / (own.df + df);
     Some(Noise {
         sd_log: variance.sqrt(),
@@ -128,12 +132,49 @@ pub fn pooled_noise(releases: &[&[f64]]) -> Option<Noise> {
     })
 }
 
+/// Runs of releases differ by more than runs of one release when chance alone would make them so this rarely.
+const SHARED: f64 = 0.05;
+
+/// What a series' history says of its noise: within releases, where these have `least_df` degrees of freedom in all, else
+/// between neighbours. Where the runs of a release share something, a machine or an hour, releases differ by more than
+/// their runs do: then it is their noise (one-way analysis of variance, Fisher 1925). None where nothing says anything.
+/// Values are given by release, oldest first.
+pub fn history_noise(releases: &[&[f64]], least_df: f64) -> Option<Noise> {
+    let Some(within) = pooled_noise(releases).filter(|noise| noise.df >= least_df) else {
+        return noise_of_changes(&logarithms(&releases.concat())?, true);
+    };
+    let logs: Vec<Vec<f64>> = releases.iter().filter_map(|r| logarithms(r)).collect();
+    let several: Vec<&Vec<f64>> = logs.iter().filter(|own| own.len() > 1).collect();
+    let runs = several.iter().map(|own| own.len()).min().unwrap_or(0) as f64;
+    let means: Vec<f64> = several
+        .iter()
+        .map(|own| own.iter().sum::<f64>() / own.len() as f64)
+        .collect();
+    let between = noise_of_changes(&means, false).map(|noise| Noise {
+        sd_log: noise.sd_log * runs.sqrt(),
+        ..noise
+    });
+    let is_shared = |between: &Noise| {
+        within.sd_log > 0.0
+            && f_above(
+                (between.sd_log / within.sd_log).powi(2),
+                between.df,
+                within.df,
+            ) < SHARED
+    };
+    Some(between.filter(is_shared).unwrap_or(within))
+}
+
 /// Noise of a series with one run a release, from the changes between neighbours, so that steps and drift hardly
 /// count. Robust: the interquartile range of the changes stands for their spread. None below five values.
 ///
 /// Source: von Neumann (1941) for successive differences; half as efficient as a known mean, hence half the freedom.
 pub fn successive_noise(values: &[f64]) -> Option<Noise> {
-    let logs = logarithms(values)?;
+    noise_of_changes(&logarithms(values)?, false)
+}
+
+/// The same of logarithms; `with_tails` where noise decides: then it is no less than its outer tenth says.
+fn noise_of_changes(logs: &[f64], with_tails: bool) -> Option<Noise> {
     let mut changes: Vec<f64> = logs.windows(2).map(|w| w[1] - w[0]).collect();
     if changes.len() < 4 {
         return None;
@@ -145,7 +186,14 @@ pub fn successive_noise(values: &[f64]) -> Option<Noise> {
         changes[low] + part * (changes[(low + 1).min(changes.len() - 1)] - changes[low])
     };
     let quartile_range = 2.0 * normal_quantile(0.75);
-    let sd = (at(0.75) - at(0.25)) / quartile_range / std::f64::consts::SQRT_2;
+    let middle = (at(0.75) - at(0.25)) / quartile_range;
+    let tails = (at(0.95) - at(0.05)) / (2.0 * normal_quantile(0.95));
+    let spread = if with_tails {
+        middle.max(tails)
+    } else {
+        middle
+    };
+    let sd = spread / std::f64::consts::SQRT_2;
     (sd > 0.0).then(|| Noise {
         sd_log: sd,
         df: changes.len() as f64 / 2.0,
@@ -158,6 +206,44 @@ mod tests {
 
     use super::super::seeded::Seeded;
     use super::*;
+
+    /// Releases of five runs that share as much as `shared` standard deviations of one.
+    fn releases(random: &mut Seeded, shared: f64) -> Vec<Vec<f64>> {
+        let mut release = || {
+            let own = shared * random.normal();
+            let runs = (0..5).map(|_| 100.0 * (0.01 * (own + random.normal())).exp());
+            runs.collect::<Vec<f64>>()
+        };
+        (0..20).map(|_| release()).collect()
+    }
+
+    #[test]
+    fn what_the_runs_of_a_release_share_is_noise_of_releases() {
+        let mut random = Seeded::new(31);
+        let mut noise = |shared: f64| {
+            let releases = releases(&mut random, shared);
+            let slices: Vec<&[f64]> = releases.iter().map(Vec::as_slice).collect();
+            100.0 * history_noise(&slices, 5.0).unwrap().sd_log
+        };
+        let alone: Vec<f64> = (0..20).map(|_| noise(0.0)).collect();
+        // The mean of five runs with 2 % that they share and 1 % each: as if each had √(5·2² + 1²) %.
+        let shared: Vec<f64> = (0..20).map(|_| noise(2.0)).collect();
+        let near =
+            |all: &[f64], sd: f64| all.iter().filter(|n| (*n / sd - 1.0).abs() < 0.5).count();
+        assert!(near(&alone, 1.0) >= 17, "{alone:?}");
+        assert!(near(&shared, 21_f64.sqrt()) >= 16, "{shared:?}");
+    }
+
+    #[test]
+    fn gross_runs_count_in_the_noise_that_decides_though_half_of_the_runs_are_calm() {
+        let mut random = Seeded::new(32);
+        let values: Vec<f64> = (0..40)
+            .map(|i| 100.0 * (0.01 * random.normal()).exp() * if i % 8 == 5 { 1.2 } else { 1.0 })
+            .collect();
+        let releases: Vec<&[f64]> = values.chunks(1).collect();
+        let (decides, shown) = (history_noise(&releases, 5.0), successive_noise(&values));
+        assert!(decides.unwrap().sd_log > 3.0 * shown.unwrap().sd_log);
+    }
 
     #[test]
     fn one_run_alone_has_no_range_and_says_what_it_needs() {

@@ -231,19 +231,17 @@ pub(super) fn samples(measured: &[Measured]) -> u64 {
     measured.iter().map(|m| m.count).sum()
 }
 
-/// Noise between units of evidence in one epoch: within releases where they have several, else between neighbours.
+/// Fewer degrees of freedom within the releases of a laboratory don't say how much its runs differ.
+const LEAST_DF: f64 = 5.0;
+
+/// Noise between units of evidence in one epoch.
 pub(super) fn noise_of(measured: &[&Measured], field: bool) -> Option<Noise> {
     let mut by_release: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for m in measured {
         by_release.entry(m.release).or_default().push(m.value);
     }
-    let slices: Vec<&[f64]> = by_release.values().map(Vec::as_slice).collect();
-    runs::pooled_noise(&slices)
-        .filter(|noise| field || noise.df >= 5.0)
-        .or_else(|| {
-            let all: Vec<f64> = measured.iter().map(|m| m.value).collect();
-            runs::successive_noise(&all)
-        })
+    let releases: Vec<&[f64]> = by_release.values().map(Vec::as_slice).collect();
+    runs::history_noise(&releases, if field { 0.0 } else { LEAST_DF })
 }
 
 /// The pinned and the rolling reference, as far as they were measured the same way.
