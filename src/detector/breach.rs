@@ -85,13 +85,22 @@ pub(super) async fn look(
             evidence.confidence = Some(CONFIDENCE);
             evidence.onset_release = record.releases.last().map(|release| release.name.clone());
             let (broken, kept) = standing(&value, limit, tracked.direction);
+            let is_told = standing(
+                &value,
+                allowed(record, tracked, budget, limit, now_us),
+                tracked.direction,
+            )
+            .0;
             match known {
                 None if broken => {
-                    let finding = opened(record, tracked, budget, evidence, url, now_us);
+                    let finding = opened(record, tracked, budget, evidence, is_told, url, now_us);
                     changes.push(finding);
                 }
                 Some(known) if kept => {
                     changes.push(ended(record, tracked, known, evidence, url, now_us));
+                }
+                Some(known) if is_told && known.told_pct.is_none() => {
+                    changes.extend(told_at_last(record, tracked, known, evidence, url, now_us));
                 }
                 _ => {}
             }
@@ -108,20 +117,56 @@ fn standing(value: &Interval, limit: f64, direction: Direction) -> (bool, bool) 
     }
 }
 
+/// What may be without anybody being told: the limit, or a waiver's ceiling while that is in force.
+fn allowed(record: &Record, tracked: &Tracked, budget: &Budget, limit: f64, now_us: i64) -> f64 {
+    let waiver = record.config.waiver_for(&budget.id, utc_date(now_us));
+    let ceiling = waiver.and_then(|waiver| waiver.ceiling.to_base(tracked.dimension).ok());
+    ceiling.unwrap_or(limit)
+}
+
+/// Says of a breach of which budget it is.
+fn say(evidence: &mut Evidence, tracked: &Tracked, onset_us: i64, now_us: i64) {
+    let budget = evidence.budget.as_deref().unwrap_or_default();
+    evidence.reason = format!("even the best likely value is over the limit of budget {budget}");
+    evidence.say("breach", &tracked.flow, onset_us, now_us);
+}
+
+/// A breach that a waiver covered, or that a milder enforcement kept quiet, and that nothing covers any more; none where
+/// there is still nobody to tell.
+fn told_at_last(
+    record: &Record,
+    tracked: &Tracked,
+    mut finding: Finding,
+    mut evidence: Evidence,
+    url: &str,
+    now_us: i64,
+) -> Option<FindingChange> {
+    say(&mut evidence, tracked, finding.onset_us, now_us);
+    let sent = deliveries(record, tracked, &finding, &evidence, "opened", url, now_us);
+    if sent.is_empty() {
+        return None;
+    }
+    finding.told_pct = Some(0.0);
+    finding.updated_us = now_us;
+    finding.evidence = evidence.to_json();
+    Some(FindingChange {
+        event: event(finding.id, "told", evidence.sentence.clone(), now_us),
+        finding,
+        deliveries: sent,
+    })
+}
+
 fn opened(
     record: &Record,
     tracked: &Tracked,
     budget: &Budget,
     mut evidence: Evidence,
+    is_told: bool,
     url: &str,
     now_us: i64,
 ) -> FindingChange {
     let id = Id::new();
-    evidence.reason = format!(
-        "even the best likely value is over the limit of budget {}",
-        budget.id
-    );
-    evidence.say("breach", &tracked.flow, now_us, now_us);
+    say(&mut evidence, tracked, now_us, now_us);
     let mut finding = Finding {
         id,
         series: Some(tracked.id),
@@ -139,14 +184,10 @@ fn opened(
         told_pct: None,
         evidence: evidence.to_json(),
     };
-    let waived = record
-        .config
-        .waiver_for(&budget.id, utc_date(now_us))
-        .is_some();
-    let sent = if waived {
-        Vec::new()
-    } else {
+    let sent = if is_told {
         deliveries(record, tracked, &finding, &evidence, "opened", url, now_us)
+    } else {
+        Vec::new()
     };
     if !sent.is_empty() {
         finding.told_pct = Some(0.0);

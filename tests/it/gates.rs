@@ -5,7 +5,7 @@ use longwatch::stats::seeded::Seeded;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::ground::{Server, each_backend};
+use crate::ground::{Server, each_backend, eventually};
 
 /// A benchmark of 40 ms with a limit, gated; what else the file says follows.
 fn configured(limit: &str, confidence: f64, more: &str) -> String {
@@ -214,6 +214,45 @@ async fn budgets_share_the_confidence_of_their_gate() {
             .unwrap();
         assert_eq!(of_budget["verdict"], "inconclusive", "{answer}");
         assert!(of_budget["needs"]["runs"].as_u64().unwrap() > 0, "{answer}");
+        shop.server
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_waived_breach_is_told_once_its_waiver_covers_it_no_more() {
+    each_backend(async |server| {
+        let owned = |waiver: &str| {
+            let more = format!(
+                "\n[[flow]]\nname = \"render\"\nowner = \"graphics\"\n\n[[owner]]\nname = \"graphics\"\n\
+                 routes = [\"hook\"]\n\n[[route]]\nname = \"hook\"\nkind = \"webhook\"\n\
+                 url_env = \"LONGWATCH_ROUTE_UNSET\"\n{waiver}"
+            );
+            configured("42 ms", 0.95, &more)
+        };
+        let until = (Timestamp::now() + SignedDuration::from_hours(240)).to_string();
+        let waived = owned(&format!(
+            "\n[[waiver]]\nbudget = \"render-time\"\nceiling = \"50 ms\"\nuntil = \"{}\"\nowner = \"graphics\"\n\
+             reason = \"new fonts\"\n",
+            &until[..10]
+        ));
+        let mut shop = Shop::of(server, &waived).await;
+        let told = async |shop: &Shop| {
+            let findings = shop.server.get("findings").await;
+            let breach = findings["items"].as_array().unwrap().iter();
+            let breach = breach.clone().find(|finding| finding["kind"] == "breach")?;
+            let path = format!("findings/{}", breach["id"].as_str().unwrap());
+            let whole = shop.server.get(&path).await;
+            Some(whole["deliveries"].as_array().unwrap().len())
+        };
+        shop.measure("v1", 8, 46.0, "a").await;
+        let first = eventually("the breach", async || told(&shop).await).await;
+        assert_eq!(first, 0, "a breach under its ceiling was told");
+        shop.measure("v2", 4, 60.0, "a").await;
+        let many = eventually("the alert above the ceiling", async || {
+            told(&shop).await.filter(|told| *told > 0)
+        });
+        assert_eq!(many.await, 1);
         shop.server
     })
     .await;

@@ -258,6 +258,7 @@ fn entry(visit: &Visit, event: &FindingEvent) -> TrailEntry {
         "withdraw" | "withdrawn" => "withdrew it",
         "redate" | "redated" => "dated it anew",
         "worse" => "saw it get worse",
+        "told" => "told its owner, since no waiver covers it any more",
         other => other,
     };
     let what = if event.note.is_empty() {
