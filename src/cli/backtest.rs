@@ -18,7 +18,7 @@ use super::{Exit, Failure, block_on};
 use crate::detector;
 use crate::stats::Direction;
 use crate::stats::backtest::{Backtest, Fared, Injected, Plan, backtest};
-use crate::stats::detections::Series;
+use crate::stats::detections::{Series, standard_error_of};
 use crate::stats::epoch::boundaries;
 use crate::stats::wording::{plural, size};
 
@@ -149,6 +149,8 @@ struct Unit {
     time: Moment,
     release: String,
     value: Option<f64>,
+    lower: Option<f64>,
+    upper: Option<f64>,
     count: u64,
     epoch: u32,
 }
@@ -180,6 +182,9 @@ async fn stored(args: &Args) -> Result<Vec<Subject>, Failure> {
             series.releases.push(unit.release);
             series.values.push(unit.value.unwrap_or(f64::NAN));
             series.counts.push(Some(unit.count));
+            let range = unit.lower.zip(unit.upper);
+            let se = range.map(|(lower, upper)| standard_error_of(lower, upper));
+            series.ses.push(se);
             series.envs.push(None);
             series.epochs.push(Some(unit.epoch.to_string()));
         }

@@ -13,7 +13,7 @@ use crate::stats::detections::{Series, detect, read};
 /// Finds steps, bleeds and epochs in CSV series, and prints them as JSON
 #[derive(clap::Args)]
 #[command(
-    after_help = "A series is a file of `time,release,value[,count][,env][,epoch]`, a row a run, oldest first; its name is the \
+    after_help = "A series is a file of `time,release,value[,lower,upper][,count][,env][,epoch]`, a row a run, oldest first; its name is the \
                         file's without extension. A changed `env` is a changed machine, a changed `epoch` something else \
                         measured. A series of the service is read from `points.csv?by=evidence`."
 )]
@@ -85,7 +85,7 @@ fn series_of(path: &Path) -> Result<(String, Series), Failure> {
     let series = read(&text).map_err(|error| {
         Failure::usage(
             format!("{}: {error}", path.display()),
-            "the columns are time,release,value[,count][,env][,epoch]",
+            "the columns are time,release,value[,lower,upper][,count][,env][,epoch]",
         )
     })?;
     let name = path

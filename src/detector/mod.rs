@@ -297,6 +297,7 @@ pub fn rows<'a>(record: &'a Record, measured: &[Measured]) -> Vec<Row<'a>> {
                 .map_or("", |release| release.name.as_str()),
             value: m.value,
             count: Some(m.count),
+            se: m.se,
         })
         .collect()
 }

@@ -220,6 +220,7 @@ mod tests {
                 release,
                 value: 20.0 * (0.01 * random.normal()).exp(),
                 count: None,
+                se: None,
             })
             .collect();
         let settings = Settings { direction, ..LOWER };
@@ -268,6 +269,7 @@ mod tests {
                 release,
                 value: 1.0 + (i % 7) as f64 / 100.0,
                 count: None,
+                se: None,
             })
             .collect();
         let boundary = Boundary {

@@ -116,6 +116,9 @@ pub(super) struct Climb {
     value: Vec<f64>,
     place: Vec<f64>,
     release: Vec<usize>,
+    /// What the rows weigh, and with it.
+    weight: Vec<f64>,
+    w: Vec<f64>,
     y: Vec<f64>,
     yy: Vec<f64>,
     t: Vec<f64>,
@@ -140,14 +143,16 @@ impl Climb {
             .collect();
         let running = |f: &dyn Fn(f64, f64) -> f64| {
             let mut total = 0.0;
-            let terms = place.iter().zip(&signal.tame).map(|(t, x)| {
-                total += f(*t, x - centre);
+            let rows = place.iter().zip(&signal.tame).zip(&signal.weight);
+            let terms = rows.map(|((t, x), w)| {
+                total += w * f(*t, x - centre);
                 total
             });
             std::iter::once(0.0).chain(terms).collect()
         };
         let (y, yy) = (running(&|_, x| x), running(&|_, x| x * x));
-        let (t, tt, ty) = (
+        let (w, t, tt, ty) = (
+            running(&|_, _| 1.0),
             running(&|t, _| t),
             running(&|t, _| t * t),
             running(&|t, x| t * x),
@@ -156,6 +161,8 @@ impl Climb {
             value: signal.tame.iter().map(|x| x - centre).collect(),
             place,
             release: releases.to_vec(),
+            weight: signal.weight.clone(),
+            w,
             y,
             yy,
             t,
@@ -166,11 +173,11 @@ impl Climb {
 
     /// Least squares of a ramp from row `a` to row `b` over `start..end`: levels before and after, free.
     pub(super) fn fit(&self, start: usize, end: usize, a: usize, b: usize) -> Ramp {
-        let n = (end - start) as f64;
+        let n = self.w[end] - self.w[start];
         let (foot, width) = (self.place[a], self.place[b] - self.place[a]);
         // phi is 0 up to a, 1 from b, (place - foot) / width between.
         let between = |sums: &[f64]| sums[b] - sums[a + 1];
-        let (inner, after) = ((b - a - 1) as f64, (end - b) as f64);
+        let (inner, after) = (between(&self.w), self.w[end] - self.w[b]);
         let first_moment = between(&self.t) - inner * foot;
         let second_moment = between(&self.tt) - 2.0 * foot * between(&self.t) + inner * foot * foot;
         let phi = first_moment / width + after;
@@ -202,7 +209,9 @@ impl Climb {
         );
         let climbed = |i: usize| ramp.shift * ((self.place[i] - foot) / width).clamp(0.0, 1.0);
         let mut left_over: Vec<f64> = (start..end).map(|i| self.value[i] - climbed(i)).collect();
-        let mean = left_over.iter().sum::<f64>() / left_over.len().max(1) as f64;
+        let weights = &self.weight[start..end];
+        let total: f64 = left_over.iter().zip(weights).map(|(x, w)| x * w).sum();
+        let mean = total / weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         left_over.iter_mut().for_each(|x| *x -= mean);
         left_over
     }
@@ -475,6 +484,7 @@ mod tests {
         let values = noisy(&mut random, 40, |t| t);
         let signal = Signal {
             tame: values.clone(),
+            weight: vec![1.0; values.len()],
             ..Signal::default()
         };
         let (start, end, a, b) = (3, 37, 10, 25);

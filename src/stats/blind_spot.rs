@@ -199,6 +199,7 @@ mod tests {
                 release: &names[i],
                 value: values[i],
                 count: None,
+                se: None,
             })
             .collect()
     }

@@ -97,7 +97,10 @@ pub(super) fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) ->
                 return None;
             }
             let (old, new) = (&signal.plain[start..at], &signal.plain[at..]);
-            let sd = noise_of(&signal.tame[start..at]).max(noise_of(&signal.tame[at..]));
+            let sd = noise_of(&signal.even[start..at])
+                .max(noise_of(&signal.even[at..]))
+                .max(signal.own_sd(at..n))
+                * signal.excess(at..n);
             let (from, to) = (median_of(&mut old.to_vec()), median_of(&mut new.to_vec()));
             let (middle, shift) = (f64::midpoint(from, to), to - from);
             let beyond = |x: &&f64| (**x - middle).signum() == shift.signum();
@@ -115,11 +118,11 @@ pub(super) fn gross_at_the_end(signal: &Signal, levels: &Levels, last: usize) ->
 }
 
 /// The standard deviation of these runs: about their mean or from one to the next, whichever is larger.
-fn noise_of(tame: &[f64]) -> f64 {
-    let mean = tame.iter().sum::<f64>() / tame.len() as f64;
-    let scatter: f64 = tame.iter().map(|x| (x - mean).powi(2)).sum();
-    let about_mean = scatter / (tame.len() as f64 - 1.0);
-    about_mean.max(Memory::none(tame).variance).sqrt()
+fn noise_of(even: &[f64]) -> f64 {
+    let mean = even.iter().sum::<f64>() / even.len() as f64;
+    let scatter: f64 = even.iter().map(|x| (x - mean).powi(2)).sum();
+    let about_mean = scatter / (even.len() as f64 - 1.0);
+    about_mean.max(Memory::none(even).variance).sqrt()
 }
 
 #[cfg(test)]

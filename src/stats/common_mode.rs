@@ -180,6 +180,7 @@ mod tests {
                     release: "r",
                     value: *value,
                     count: None,
+                    se: None,
                 })
                 .collect()
         };

@@ -3,6 +3,8 @@
 //! Source: medians of the levels on both sides, with the errors of [`super::levels`]; likelihood for the range of
 //! places. Assumes shapes of one stretch, in order. Smallest sample: what found the shape. Cannot see whose fault it is.
 
+use std::ops::Range;
+
 use super::bleed::{Ramp, Shape};
 use super::judge::{Change, Kind, LEVEL_ROWS, Settings};
 use super::levels::location_range;
@@ -120,8 +122,9 @@ impl Stretch<'_> {
             + self.levels.variance_of_mean(after.start, after.end))
         .sqrt();
         let half = normal_quantile(0.5 + CONFIDENCE / 2.0) * error;
-        let level =
-            |range: std::ops::Range<usize>| midmean_of(&mut self.signal.plain[range].to_vec());
+        let level = |rows: Range<usize>| {
+            midmean_of(&self.signal.plain[rows.clone()], &self.signal.weight[rows])
+        };
         let old = level(before);
         match shape {
             Shape::Step(_) => (level(after) - old, MIDMEAN_ERROR * half, old),
@@ -247,6 +250,7 @@ mod tests {
                 release: &names[i],
                 value: 100.0 * level(i) * (0.01 * random.normal()).exp(),
                 count: None,
+                se: None,
             })
             .collect();
         let settings = Settings {

@@ -1,6 +1,6 @@
 //! From a CSV series to the changes found in it, in the shape that detection scorers read.
 //!
-//! A series is `time,release,value[,count][,env][,epoch]`, one row a run, oldest first; `time` in seconds since the epoch
+//! A series is `time,release,value[,lower,upper][,count][,env][,epoch]`, one row a run, oldest first; `time` in seconds since the epoch
 //! or as a date and time of RFC 3339. A changed `env` is a changed machine, a changed `epoch` something else measured. Assumes nothing of the direction: up and down are
 //! both told. Smallest file: a header. Cannot see more than the columns say.
 
@@ -11,7 +11,9 @@ use serde::Serialize;
 use super::common_mode::{Member, judge_together};
 use super::epoch::{Identity, boundaries};
 use super::judge::{Change, Kind, Row, Settings, judge};
+use super::percentile::standard_error;
 use super::replay::{Finding, Replayed, replay, replay_together};
+use super::{CONFIDENCE, Interval};
 
 /// Why a CSV series cannot be read: correct the field named.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +38,8 @@ pub struct Series {
     pub values: Vec<f64>,
     /// Observations behind each value, where the column is there.
     pub counts: Vec<Option<u64>>,
+    /// The standard error of each value, where its range is there.
+    pub ses: Vec<Option<f64>>,
     /// The machine of each row, where stated.
     pub envs: Vec<Option<String>>,
     /// The epoch of each row, where stated.
@@ -87,6 +91,7 @@ pub fn read(text: &str) -> Result<Series, CsvError> {
         })
     };
     let (time, release, value) = (required("time")?, required("release")?, required("value")?);
+    let (lower, upper) = (column("lower"), column("upper"));
     let (count, env, epoch) = (column("count"), column("env"), column("epoch"));
     let mut series = Series::default();
     for (number, line) in lines {
@@ -116,6 +121,24 @@ pub fn read(text: &str) -> Result<Series, CsvError> {
             })
             .transpose()?;
         series.counts.push(parsed);
+        let bound = |field: &str, column: Option<usize>| {
+            let cell = column.map(cell).filter(|cell| !cell.is_empty());
+            cell.map(|cell| {
+                number_of(cell).ok_or_else(|| wrong(field, format!("{cell:?} is not a number")))
+            })
+            .transpose()
+        };
+        let bounds = (bound("lower", lower)?, bound("upper", upper)?);
+        series.ses.push(match bounds {
+            (Some(low), Some(high)) if high < low => {
+                return Err(wrong(
+                    "upper",
+                    format!("{high} is below the lower end {low}"),
+                ));
+            }
+            (Some(low), Some(high)) => Some(standard_error_of(low, high)),
+            _ => None,
+        });
         let text = |column: Option<usize>| {
             let text = column.map(cell).filter(|text| !text.is_empty());
             text.map(str::to_owned)
@@ -124,6 +147,17 @@ pub fn read(text: &str) -> Result<Series, CsvError> {
         series.epochs.push(text(epoch));
     }
     Ok(series)
+}
+
+/// Of a value in the middle of its range at [`CONFIDENCE`].
+pub fn standard_error_of(lower: f64, upper: f64) -> f64 {
+    let value = f64::midpoint(lower, upper);
+    let range = Interval {
+        value,
+        lower,
+        upper,
+    };
+    standard_error(&range, CONFIDENCE)
 }
 
 fn number_of(cell: &str) -> Option<f64> {
@@ -181,6 +215,7 @@ impl Series {
                 release: &self.releases[i],
                 value: self.values[i],
                 count: self.counts[i],
+                se: self.ses[i],
             })
             .collect()
     }
@@ -378,6 +413,10 @@ mod tests {
         assert_eq!(
             at("time,release,value,count\n1,a,1,many\n").unwrap_err(),
             (2, "count".to_owned())
+        );
+        assert_eq!(
+            at("time,release,value,lower,upper\n1,a,1,0.9,1.1\n2,b,1,2,1\n").unwrap_err(),
+            (3, "upper".to_owned())
         );
     }
 

@@ -87,6 +87,7 @@ impl<'a> Quiet<'a> {
             Row {
                 value,
                 count: self.rows[from].count,
+                se: self.rows[from].se,
                 ..self.rows[i]
             }
         };
@@ -135,6 +136,7 @@ mod tests {
                 release: "v1",
                 value: values[i],
                 count: Some(i as u64),
+                se: None,
             })
             .collect()
     }

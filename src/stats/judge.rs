@@ -20,8 +20,10 @@ pub struct Row<'a> {
     pub release: &'a str,
     /// The value in base units; rows that are not finite are passed over.
     pub value: f64,
-    /// How many observations it rests on, where that varies.
+    /// How many observations it rests on, where that is known.
     pub count: Option<u64>,
+    /// The standard error that these observations leave it with, in base units, where that is known.
+    pub se: Option<f64>,
 }
 
 /// What is worth telling.
@@ -207,6 +209,7 @@ mod tests {
                 release: name,
                 value: *value,
                 count: None,
+                se: None,
             })
             .collect()
     }

@@ -30,6 +30,7 @@ fn daily<'a>(names: &'a [String], values: &[f64]) -> Vec<Row<'a>> {
             release: &names[i],
             value: values[i],
             count: None,
+            se: None,
         })
         .collect()
 }
@@ -183,6 +184,90 @@ fn weekdays_with_their_traffic_alarm_nobody() {
     };
     let told = alarms(13, weekly);
     assert!(told <= 1, "{told}");
+}
+
+/// The changes told of values that rest on so many observations each, and have these standard errors in per cent.
+fn told_of(
+    values: &[f64],
+    count: impl Fn(usize) -> Option<u64>,
+    se_pct: Option<f64>,
+) -> Vec<Change> {
+    let names = names(values.len());
+    let mut rows = daily(&names, values);
+    for (i, row) in rows.iter_mut().enumerate() {
+        row.count = count(i);
+        row.se = se_pct.map(|percent| row.value * percent / 100.0);
+    }
+    judge(&rows, &[], &LOWER)
+}
+
+/// The noise of rows that hold so many observations of ten per cent each, in per cent.
+fn sampled(random: &mut Seeded, count: impl Fn(usize) -> u64) -> Vec<f64> {
+    (0..YEAR)
+        .map(|i| 10.0 * random.normal() / (count(i) as f64).sqrt())
+        .collect()
+}
+
+#[test]
+fn days_of_little_traffic_hide_no_step() {
+    // Every third day has a fiftieth of the others' visits; the step is one and a half deviations of a busy day.
+    let count = |i: usize| if i.is_multiple_of(3) { 2 } else { 100 };
+    let seen = |counts: bool| {
+        let mut random = Seeded::new(31);
+        let is_seen = |_: &usize| {
+            let noise = sampled(&mut random, count);
+            let stepped = noise.iter().enumerate();
+            let values = around_100(stepped.map(|(i, x)| x + if i < 200 { 0.0 } else { 1.5 }));
+            let changes = told_of(&values, |i| counts.then(|| count(i)), None);
+            changes.iter().any(|c| c.firm && c.index.abs_diff(200) <= 8)
+        };
+        (0..YEARS).filter(is_seen).count()
+    };
+    let (with, without) = (seen(true), seen(false));
+    assert!(with >= 36 && without <= 25, "{with}, {without}");
+}
+
+#[test]
+fn weeks_of_little_traffic_alarm_nobody() {
+    let count = |i: usize| {
+        if (150..180).contains(&i) || i >= 340 {
+            3
+        } else {
+            100
+        }
+    };
+    let mut random = Seeded::new(32);
+    let noises: Vec<Vec<f64>> = (0..YEARS).map(|_| sampled(&mut random, count)).collect();
+    let told = |counts: bool| {
+        let is_told = |noise: &&Vec<f64>| {
+            let values = around_100(noise.iter().copied());
+            let firm = |known: usize| {
+                let changes = told_of(&values[..known], |i| counts.then(|| count(i)), None);
+                changes.iter().any(|c| c.firm)
+            };
+            (145..YEAR).step_by(2).any(firm)
+        };
+        noises.iter().filter(is_told).count()
+    };
+    let (with, without) = (told(true), told(false));
+    assert!(with <= 1 && without >= 5, "{with}, {without}");
+}
+
+#[test]
+fn nothing_finer_than_the_rows_own_uncertainty_is_told() {
+    let mut random = Seeded::new(33);
+    let noise = normal(&mut random, 0.1);
+    let step = |percent: f64| {
+        let stepped = noise.iter().enumerate();
+        around_100(stepped.map(|(i, x)| x + if i < 345 { 0.0 } else { percent }))
+    };
+    let told = |percent: f64, se_pct: f64| {
+        let changes = told_of(&step(percent), |_| Some(50), Some(se_pct));
+        changes.iter().filter(|c| c.firm).count()
+    };
+    // Twenty runs of a standard error of one per cent place their level within half a per cent.
+    assert_eq!((told(0.8, 0.1), told(0.8, 1.0)), (1, 0));
+    assert_eq!((told(2.0, 1.0), told(6.0, 1.0)), (0, 1));
 }
 
 #[test]

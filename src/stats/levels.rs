@@ -33,10 +33,14 @@ impl Split {
 /// Sums over a stretch, from which any two levels are compared at once.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
+    /// What the rows weigh, and the sums with these weights of the rows and of their squares.
+    weight: Vec<f64>,
     sum: Vec<f64>,
     squares: Vec<f64>,
     roughness: Vec<f64>,
     variance: f64,
+    /// Sums of the variance that each row has at least, by the squares of the weights; empty where none is known.
+    own: Vec<f64>,
     /// Inflation of the variance of a mean, by number of runs.
     inflation: Vec<f64>,
 }
@@ -54,15 +58,25 @@ impl Levels {
                 }))
                 .collect()
         };
-        let centred = || signal.tame.iter().map(|x| x - centre);
+        let weighed = || {
+            let rows = signal.tame.iter().zip(&signal.weight);
+            rows.map(|(x, w)| (x - centre, *w))
+        };
         let inflation = (0..=signal.tame.len())
             .map(|n| memory.inflation(n))
             .collect();
         Self {
-            sum: running(&mut centred()),
-            squares: running(&mut centred().map(|x| x * x)),
+            weight: running(&mut signal.weight.iter().copied()),
+            sum: running(&mut weighed().map(|(x, w)| w * x)),
+            squares: running(&mut weighed().map(|(x, w)| w * (x * x))),
             roughness: running(&mut signal.roughness.iter().copied()),
             variance: memory.variance.max(f64::MIN_POSITIVE),
+            own: if signal.own_variance.is_empty() {
+                Vec::new()
+            } else {
+                let rows = signal.own_variance.iter().zip(&signal.weight);
+                running(&mut rows.map(|(own, w)| w * w * own))
+            },
             inflation,
         }
     }
@@ -72,15 +86,22 @@ impl Levels {
         self.sum.len() - 1
     }
 
+    /// What the runs from `start` up to `end` weigh together: as many as they are where all are usual ones.
+    fn weight(&self, start: usize, end: usize) -> f64 {
+        self.weight[end] - self.weight[start]
+    }
+
     /// Mean of the runs from `start` up to `end`, less the stretch's first value.
     pub(super) fn mean(&self, start: usize, end: usize) -> f64 {
-        (self.sum[end] - self.sum[start]) / (end - start) as f64
+        (self.sum[end] - self.sum[start]) / self.weight(start, end)
     }
 
     /// Sum of squared deviations from their mean.
     pub(super) fn scatter(&self, start: usize, end: usize) -> f64 {
-        let n = (end - start) as f64;
-        (self.squares[end] - self.squares[start] - (self.sum[end] - self.sum[start]).powi(2) / n)
+        let weight = self.weight(start, end);
+        (self.squares[end]
+            - self.squares[start]
+            - (self.sum[end] - self.sum[start]).powi(2) / weight)
             .max(0.0)
     }
 
@@ -89,7 +110,12 @@ impl Levels {
         let n = (end - start) as f64;
         let usual = self.variance * (self.roughness[end] - self.roughness[start]) / n;
         let own = (SHARED_RUNS * usual + self.scatter(start, end)) / (SHARED_RUNS + n - 1.0);
-        own * self.inflation[end - start] / n
+        let least = if self.own.is_empty() {
+            0.0
+        } else {
+            (self.own[end] - self.own[start]) / self.weight(start, end)
+        };
+        own.max(least) * self.inflation[end - start] / self.weight(start, end)
     }
 
     /// Variance that one run adds to a sum over long stretches.

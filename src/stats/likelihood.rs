@@ -4,12 +4,12 @@
 //! the Kalman filter (1960) in its stationary start, at the variance and the memory that suit the noise best; memory has
 //! a price, since most series have little. Assumes noise of one kind, up to its local strength, which is taken from
 //! around each run but never from across a change that may be one; a walk has no such strength, so noise that all but
-//! walks is asked without it as well. Smallest sample: one run. Cannot tell a walk from many small steps, nor a climb
+//! walks is asked without it as well. No noise is taken for less than the rows' own uncertainty. Smallest sample: one run. Cannot tell a walk from many small steps, nor a climb
 //! within the noise from long memory.
 
 use std::sync::LazyLock;
 
-use super::signal::median_of;
+use super::signal::{Signal, median_of};
 
 /// Memories (what a run keeps of the one before) and shares of the variance that linger; between them the likelihood
 /// hardly differs.
@@ -80,19 +80,22 @@ pub(super) struct Likelihood {
     precision: Vec<f64>,
     /// The sum of these figures' logarithms before each run.
     log_precision: Vec<f64>,
+    /// The variance that each run has at least, summed up before each: as it is, and in units of the noise around it;
+    /// empty where none is known.
+    least: Vec<(f64, f64)>,
 }
 
 impl Likelihood {
-    /// For noise as strong as what is left over of `values` when all `places` that may be changes are taken out.
-    pub(super) fn around(values: &[f64], left_over: &[f64], places: &[usize]) -> Self {
+    /// For noise as strong as what is left over of a signal when all `places` that may be changes are taken out.
+    pub(super) fn around(signal: &Signal, left_over: &[f64], places: &[usize]) -> Self {
         let n = left_over.len();
         let usual = usual_variance(left_over)
-            .max(LEAST_SHARE_OF_VALUES.powi(2) * variance(values))
+            .max(LEAST_SHARE_OF_VALUES.powi(2) * variance(&signal.tame))
             .max(f64::MIN_POSITIVE);
         let limit = REACH * REACH * usual;
         let mut total = 0.0;
-        let squares = left_over.iter().map(|x| {
-            total += (x * x).min(limit);
+        let squares = left_over.iter().zip(&signal.weight).map(|(x, w)| {
+            total += (w * (x * x)).min(limit);
             total
         });
         let sums: Vec<f64> = std::iter::once(0.0).chain(squares).collect();
@@ -105,7 +108,7 @@ impl Likelihood {
                 let runs = (last - first) as f64;
                 let near = sums[last] - sums[first] + USUAL_RUNS * usual;
                 // A mean was taken off: one run less.
-                ((runs - 1.0 + USUAL_RUNS) / near).sqrt()
+                (signal.weight[i] * (runs - 1.0 + USUAL_RUNS) / near).sqrt()
             })
         });
         let precision: Vec<f64> = precision.collect();
@@ -114,9 +117,15 @@ impl Likelihood {
             total += p.ln();
             total
         });
+        let mut least = vec![(0.0, 0.0)];
+        for (own, p) in signal.own_variance.iter().zip(&precision) {
+            let (plain, scaled) = least[least.len() - 1];
+            least.push((plain + own, scaled + own * p * p));
+        }
         Self {
             log_precision: std::iter::once(0.0).chain(logs).collect(),
             precision,
+            least,
         }
     }
 
@@ -131,8 +140,22 @@ impl Likelihood {
         let end = start + noise.len();
         let precision = self.precision[start..end].iter().copied();
         let density = self.log_precision[end] - self.log_precision[start];
-        FILTERS.twice_log_likelihood(noise.iter().copied().zip(precision), density)
+        let of_least = |end: usize| self.least.get(end).copied().unwrap_or_default();
+        let (from, to) = (of_least(start), of_least(end));
+        let least = Least {
+            local: to.1 - from.1,
+            even: to.0 - from.0,
+        };
+        FILTERS.twice_log_likelihood(noise.iter().copied().zip(precision), density, least)
     }
+}
+
+/// What the squares of the noise of some runs add up to at least, were they no better than their own uncertainty: for
+/// models of local strength in its units, and for the others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Least {
+    local: f64,
+    even: f64,
 }
 
 /// The variance of most of the noise.
@@ -201,8 +224,13 @@ impl Filters {
 
     /// Under the model that suits the values best. Each comes with one over the strength of the noise around it; what
     /// measuring runs in these adds to the logarithm of the density is `density`.
-    fn twice_log_likelihood(&self, values: impl Iterator<Item = (f64, f64)>, density: f64) -> f64 {
-        let each = self.twice_log_likelihoods(values, density);
+    fn twice_log_likelihood(
+        &self,
+        values: impl Iterator<Item = (f64, f64)>,
+        density: f64,
+        least: Least,
+    ) -> f64 {
+        let each = self.twice_log_likelihoods(values, density, least);
         each.into_iter().fold(f64::NEG_INFINITY, f64::max)
     }
 
@@ -211,6 +239,7 @@ impl Filters {
         &self,
         values: impl Iterator<Item = (f64, f64)>,
         density: f64,
+        least: Least,
     ) -> [f64; MODELS_IN_ALL] {
         let (mut state, mut squares) = ([0.0; MODELS_IN_ALL], [0.0; MODELS_IN_ALL]);
         let mut runs = 0;
@@ -232,12 +261,21 @@ impl Filters {
         std::array::from_fn(|m| {
             let beyond = settled * self.precision[SETTLED - 1][m].ln();
             let logs = self.log_variances[last][m] - beyond;
-            let density = if m < OF_LOCAL_STRENGTH {
-                0.0
+            let (least, density) = if m < OF_LOCAL_STRENGTH {
+                (least.local, 0.0)
             } else {
-                2.0 * density
+                (least.even, 2.0 * density)
             };
-            -n * (squares[m] / n).max(f64::MIN_POSITIVE).ln() - logs - self.price[m] - density
+            // No run is foreseen better than it was measured.
+            let least = least * self.precision[SETTLED - 1][m];
+            let variance = squares[m].max(least) / n;
+            // At the likeliest variance the squares are n of it; at the least they are fewer.
+            let fit = if squares[m] < least {
+                squares[m] / variance - n
+            } else {
+                0.0
+            };
+            -n * variance.max(f64::MIN_POSITIVE).ln() - fit - logs - self.price[m] - density
         })
     }
 }
@@ -246,6 +284,14 @@ impl Filters {
 mod tests {
     use super::super::seeded::Seeded;
     use super::*;
+
+    fn tame(values: &[f64]) -> Signal {
+        Signal {
+            tame: values.to_vec(),
+            weight: vec![1.0; values.len()],
+            ..Signal::default()
+        }
+    }
 
     #[test]
     fn the_filter_gives_the_likelihood_of_an_autoregression() {
@@ -260,7 +306,11 @@ mod tests {
             let runs = n as f64;
             let by_hand =
                 -runs * (squares / runs).ln() - (runs - 1.0) * innovations.ln() - MEMORY_PRICE;
-            let each = FILTERS.twice_log_likelihoods(values.into_iter().map(|x| (x, 1.0)), 0.0);
+            let each = FILTERS.twice_log_likelihoods(
+                values.into_iter().map(|x| (x, 1.0)),
+                0.0,
+                Least::default(),
+            );
             let model = MODELS.iter().position(|m| *m == (0.6, 1.0));
             let filtered = model.map_or(f64::NAN, |m| each[m]);
             assert!(
@@ -276,7 +326,11 @@ mod tests {
             let values = Seeded::new(11).autoregressive(300, phi);
             let squares: f64 = values.iter().map(|x| x * x).sum();
             let white = -300.0 * (squares / 300.0).ln();
-            FILTERS.twice_log_likelihood(values.into_iter().map(|x| (x, 1.0)), 0.0) - white
+            FILTERS.twice_log_likelihood(
+                values.into_iter().map(|x| (x, 1.0)),
+                0.0,
+                Least::default(),
+            ) - white
         };
         assert!(gain(0.0).abs() < 1e-9 && gain(0.6) > 50.0);
     }
@@ -287,14 +341,39 @@ mod tests {
         let noise: Vec<f64> = (0..100)
             .map(|i| random.normal() * if i < 60 { 1.0 } else { 0.01 })
             .collect();
-        let likelihood = Likelihood::around(&noise, &noise, &[60]);
+        let likelihood = Likelihood::around(&tame(&noise), &noise, &[60]);
         let (before, after) = (likelihood.precision[59], likelihood.precision[60]);
         assert!(after > 1.5 * before, "{before} {after}");
     }
 
     #[test]
     fn values_that_do_not_vary_are_no_trouble() {
-        let likelihood = Likelihood::around(&[0.0; 30], &[0.0; 30], &[]);
+        let likelihood = Likelihood::around(&tame(&[0.0; 30]), &[0.0; 30], &[]);
         assert!(likelihood.of(&[0.0; 30]).is_finite());
+    }
+
+    #[test]
+    fn noise_is_never_taken_for_less_than_the_rows_own_uncertainty() {
+        let mut random = Seeded::new(8);
+        let step: Vec<f64> = (0..60)
+            .map(|i| 0.1 * random.normal() + if i < 30 { -0.3 } else { 0.3 })
+            .collect();
+        let level: Vec<f64> = step
+            .iter()
+            .enumerate()
+            .map(|(i, x)| x + if i < 30 { 0.3 } else { -0.3 })
+            .collect();
+        let gain = |own: f64| {
+            let signal = Signal {
+                own_variance: vec![own; 60],
+                ..tame(&step)
+            };
+            let likelihood = Likelihood::around(&signal, &level, &[30]);
+            likelihood.of(&level) - likelihood.of(&step)
+        };
+        // Six deviations of the runs, of which memory explains half; under an own deviation of one the step is worth
+        // z² = 0.6² · 60 / 4.
+        assert!(gain(0.0) > 50.0 && gain(0.001) > 50.0, "{}", gain(0.001));
+        assert!((gain(1.0) - 5.4).abs() < 1.5, "{}", gain(1.0));
     }
 }

@@ -16,7 +16,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::bleed::Shape;
 use super::levels::{Levels, Split};
-use super::reading::{LASTING_RUNS, Reading, left_over};
+use super::precision::Precision;
+use super::reading::{LASTING_RUNS, Reading, evened, left_over};
 use super::serial::Memory;
 use super::signal::{Scale, Signal};
 
@@ -38,12 +39,13 @@ fn newest_window(rows: usize) -> usize {
     (rows - WINDOW) / HOP * HOP
 }
 
-/// Reads a stretch of any length: its signal, the values and times that this was made of, and the releases' numbers,
-/// ascending.
+/// Reads a stretch of any length: its signal, the values, times and precisions that this was made of, and the releases'
+/// numbers, ascending.
 pub(super) fn read(
     signal: &Signal,
     values: &[f64],
     times_us: &[i64],
+    precision: &[Precision],
     releases: &[usize],
 ) -> Reading {
     let n = signal.tame.len();
@@ -65,6 +67,7 @@ pub(super) fn read(
             scaled: &scaled[start..end],
             scale,
             times_us: &times_us[start..end],
+            precision: &precision[start..end],
             releases: &releases[start..end],
         };
         let seen = if start == newest {
@@ -85,10 +88,10 @@ pub(super) fn read(
             }
         }
     }
-    let plain = Levels::of(signal, &Memory::none(&signal.tame));
+    let plain = Levels::of(signal, &Memory::none(&signal.even));
     let noise = left_over(signal, &plain, &shapes);
     Reading {
-        levels: Levels::of(signal, &Memory::fit(&noise)),
+        levels: Levels::of(signal, &Memory::fit(&evened(&signal.weight, noise))),
         splits,
         shapes,
     }
@@ -99,6 +102,7 @@ struct Rows<'a> {
     scaled: &'a [f64],
     scale: Scale,
     times_us: &'a [i64],
+    precision: &'a [Precision],
     releases: &'a [usize],
 }
 
@@ -110,7 +114,8 @@ struct Seen {
 
 impl Rows<'_> {
     fn read(&self) -> Seen {
-        let signal = Signal::of_scaled(self.scaled.to_vec(), self.scale, self.times_us);
+        let scaled = self.scaled.to_vec();
+        let signal = Signal::of_scaled(scaled, self.scale, self.times_us, self.precision);
         let reading = Reading::of(&signal, self.releases);
         Seen {
             splits: reading.splits,
@@ -126,6 +131,10 @@ impl Rows<'_> {
         for (x, release) in self.scaled.iter().zip(self.releases) {
             x.to_bits().hash(&mut hasher);
             (release - first).hash(&mut hasher);
+        }
+        for row in self.precision {
+            row.count.hash(&mut hasher);
+            row.variance.to_bits().hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -213,6 +222,7 @@ mod tests {
                 release,
                 value: *value,
                 count: None,
+                se: None,
             })
             .collect();
         let settings = Settings {

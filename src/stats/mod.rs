@@ -28,6 +28,7 @@ mod likelihood;
 mod long;
 pub mod mix;
 pub mod percentile;
+mod precision;
 mod reading;
 pub mod release_order;
 pub mod replay;

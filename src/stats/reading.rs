@@ -81,18 +81,18 @@ impl Reading {
     /// Reads a signal; `releases` numbers the runs' releases, ascending.
     pub(super) fn of(signal: &Signal, releases: &[usize]) -> Self {
         let n = signal.tame.len();
-        let plain = Levels::of(signal, &Memory::none(&signal.tame));
+        let plain = Levels::of(signal, &Memory::none(&signal.even));
         let mut suspected = candidates(&plain);
         let drawn_in = without_pulses(signal, &mut suspected);
         let signal = drawn_in.as_ref().unwrap_or(signal);
-        let plain = Levels::of(signal, &Memory::none(&signal.tame));
+        let plain = Levels::of(signal, &Memory::none(&signal.even));
         while suspected.len() > MOST {
             // What is new is what is asked for, however wild the past was.
             let past = suspected.len() - NEWEST;
             drop_weakest(&plain, &mut suspected, past);
         }
         let noise = left_over(signal, &plain, &steps(&plain, &suspected));
-        let likelihood = Likelihood::around(&signal.tame, &noise, &suspected);
+        let likelihood = Likelihood::around(signal, &noise, &suspected);
         let reader = Reader {
             signal,
             plain: &plain,
@@ -109,7 +109,7 @@ impl Reading {
         let explained = reader.begin_before(&mut shapes, explained);
         let shapes = reader.with_evidence(&shapes, explained);
         let noise = left_over(signal, &plain, &shapes);
-        let levels = Levels::of(signal, &Memory::fit(&noise));
+        let levels = Levels::of(signal, &Memory::fit(&evened(&signal.weight, noise)));
         let mut reading = Self {
             levels,
             splits,
@@ -373,7 +373,9 @@ fn without_pulses(signal: &Signal, places: &mut Vec<usize>) -> Option<Signal> {
         let (start, end) = (i.checked_sub(1).map_or(0, |p| places[p]), places[i]);
         let now = drawn_in.as_ref().unwrap_or(signal);
         let level = |from: usize, to: usize| {
-            now.tame[from..to].iter().sum::<f64>() / (to - from).max(1) as f64
+            let weight: f64 = now.weight[from..to].iter().sum();
+            let rows = now.tame[from..to].iter().zip(&now.weight[from..to]);
+            rows.map(|(x, w)| x * w).sum::<f64>() / weight.max(f64::MIN_POSITIVE)
         };
         let own = level(start, end);
         let next = level(end, places.get(i + 1).copied().unwrap_or(n)) - own;
@@ -385,7 +387,7 @@ fn without_pulses(signal: &Signal, places: &mut Vec<usize>) -> Option<Signal> {
             .filter(|shift| shift.abs() < next.abs())
             .unwrap_or(next);
         let is_pulse = end - start < LASTING_RUNS
-            && nearer.abs() > PULSE * signal.sd
+            && nearer.abs() > PULSE * signal.sd * signal.excess(start..end)
             && past.is_none_or(|shift| shift * next > 0.0);
         if !is_pulse {
             i += 1;
@@ -393,7 +395,9 @@ fn without_pulses(signal: &Signal, places: &mut Vec<usize>) -> Option<Signal> {
         }
         let edge = if past == Some(nearer) { i - 1 } else { i };
         let drawn = drawn_in.get_or_insert_with(|| signal.clone());
-        drawn.tame[start..end].iter_mut().for_each(|x| *x += nearer);
+        for values in [&mut drawn.tame, &mut drawn.even] {
+            values[start..end].iter_mut().for_each(|x| *x += nearer);
+        }
         places.remove(edge);
         i = 0;
     }
@@ -447,6 +451,15 @@ pub(super) fn left_over(signal: &Signal, levels: &Levels, shapes: &[Shape]) -> V
         (start, level) = (top, level + shift);
     }
     left_over
+}
+
+/// Noise of rows of these weights, each as large as a usual row's.
+pub(super) fn evened(weight: &[f64], mut noise: Vec<f64>) -> Vec<f64> {
+    noise
+        .iter_mut()
+        .zip(weight)
+        .for_each(|(x, w)| *x *= w.sqrt());
+    noise
 }
 
 #[cfg(test)]

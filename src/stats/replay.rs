@@ -193,6 +193,7 @@ mod tests {
                 release: name,
                 value: *value,
                 count: None,
+                se: None,
             })
             .collect();
         replay(

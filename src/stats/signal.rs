@@ -2,9 +2,13 @@
 //!
 //! Source: Hampel (1974) for the running-median filter, Winsor for drawing points in; Fisher's F for the weekday.
 //! Assumes that noise multiplies (positive values; else they are taken as they are, in units of their median), or that it
-//! does so to the upper side more, which a power evens out (Box & Cox 1964).
+//! does so to the upper side more, which a power evens out (Box & Cox 1964); rows that rest on fewer observations weigh
+//! less, by [`super::precision`].
 //! Smallest sample: one value. Cannot keep a pulse of up to five runs: it counts as wild, by intent.
 
+use std::ops::Range;
+
+use super::precision::{Precision, excess};
 use super::runners;
 use super::tails::f_above;
 
@@ -43,17 +47,30 @@ pub(super) struct Signal {
     pub(super) scale: Scale,
     /// What was taken off runs on another machine of two that take turns; empty where none do.
     pub(super) turns: Vec<f64>,
+    /// The same as `tame` with the noise of less precise rows made as small as that of the others.
+    pub(super) even: Vec<f64>,
+    /// What each row weighs beside a usual one, 1 at most: one over how much larger the variance of its noise is.
+    pub(super) weight: Vec<f64>,
+    /// The variance that each row has at least; empty where none is known.
+    pub(super) own_variance: Vec<f64>,
 }
 
 impl Signal {
-    /// Prepares values (finite, oldest first) with their times.
+    /// Prepares values (finite, oldest first) with their times, of which nobody knows how precise each is.
+    #[cfg(test)]
     pub(super) fn of(values: &[f64], times_us: &[i64]) -> Self {
         let scale = Scale::of(values);
-        Self::of_scaled(scale.put(values), scale, times_us)
+        let precision = vec![Precision::default(); values.len()];
+        Self::of_scaled(scale.put(values), scale, times_us, &precision)
     }
 
-    /// The same for values that are on a scale already.
-    pub(super) fn of_scaled(mut plain: Vec<f64>, scale: Scale, times_us: &[i64]) -> Self {
+    /// Prepares values that are on a scale already (finite, oldest first), with their times and how precise each is.
+    pub(super) fn of_scaled(
+        mut plain: Vec<f64>,
+        scale: Scale,
+        times_us: &[i64],
+        precision: &[Precision],
+    ) -> Self {
         remove_weekday(&mut plain, times_us);
         let turns = runners::offsets(&plain).unwrap_or_default();
         plain
@@ -61,23 +78,22 @@ impl Signal {
             .zip(&turns)
             .for_each(|(x, turn)| *x -= turn);
         let middle = running_median(&plain);
-        let mut off: Vec<f64> = plain
-            .iter()
-            .zip(&middle)
-            .map(|(x, m)| (x - m).abs())
-            .collect();
-        let sd = scale_of(&mut off);
-        let roughness = roughness(&plain, &middle, sd);
-        let drawn_in = |((x, m), r): ((&f64, &f64), &f64)| {
+        let mut off: Vec<f64> = plain.iter().zip(&middle).map(|(x, m)| x - m).collect();
+        let excess = excess(&off, precision);
+        off.iter_mut().zip(&excess).for_each(|(x, e)| *x /= e);
+        let sd = scale_of(&mut off.iter().map(|x| x.abs()).collect::<Vec<_>>());
+        let roughness = roughness(&off, sd);
+        for (x, r) in off.iter_mut().zip(&roughness) {
             let reach = REACH * sd * r.sqrt();
-            m + (x - m).clamp(-reach, reach)
-        };
-        let tame = plain
-            .iter()
-            .zip(&middle)
-            .zip(&roughness)
-            .map(drawn_in)
-            .collect();
+            *x = x.clamp(-reach, reach);
+        }
+        let even = middle.iter().zip(&off).map(|(m, x)| m + x).collect();
+        off.iter_mut().zip(&excess).for_each(|(x, e)| *x *= e);
+        let tame = middle.iter().zip(&off).map(|(m, x)| m + x).collect();
+        let mut own_variance = Vec::new();
+        if precision.iter().any(|row| row.variance > 0.0) {
+            own_variance = precision.iter().map(|row| row.variance).collect();
+        }
         Self {
             plain,
             tame,
@@ -85,7 +101,25 @@ impl Signal {
             sd,
             scale,
             turns,
+            even,
+            weight: excess.iter().map(|e| 1.0 / (e * e)).collect(),
+            own_variance,
         }
+    }
+}
+
+impl Signal {
+    /// The least standard deviation of these rows, root mean square; nought where none is known.
+    pub(super) fn own_sd(&self, rows: Range<usize>) -> f64 {
+        let n = rows.len() as f64;
+        (self.own_variance.get(rows)).map_or(0.0, |own| (own.iter().sum::<f64>() / n).sqrt())
+    }
+
+    /// How much larger the standard deviation of these rows' noise is than a usual row's, root mean square.
+    pub(super) fn excess(&self, rows: Range<usize>) -> f64 {
+        let n = rows.len() as f64;
+        let variances: f64 = self.weight[rows].iter().map(|w| 1.0 / w).sum();
+        (variances / n).sqrt()
     }
 }
 
@@ -151,6 +185,17 @@ impl Scale {
                 -((-lambda * (value / middle).ln()).exp_m1()) / lambda
             }
             Self::Power { middle, .. } => (value / middle).ln(),
+        }
+    }
+
+    /// A standard error of `se` at `value`, on this scale.
+    pub(super) fn put_error(&self, value: f64, se: f64) -> f64 {
+        match *self {
+            Self::Units(unit) => se / unit,
+            Self::Power { lambda, middle } if lambda > 0.0 => {
+                (-lambda * (value / middle).ln()).exp() * se / value
+            }
+            Self::Power { .. } => se / value,
         }
     }
 
@@ -233,12 +278,27 @@ pub(super) fn median_of(values: &mut [f64]) -> f64 {
     f64::midpoint(lower, upper)
 }
 
-/// The mean of the middle half, reordering its argument; 0 without values.
-pub(super) fn midmean_of(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let quarter = values.len() / 4;
-    let middle = &values[quarter..values.len() - quarter];
-    middle.iter().sum::<f64>() / middle.len().max(1) as f64
+/// The mean of the middle half of the weight; 0 without values.
+pub(super) fn midmean_of(values: &[f64], weights: &[f64]) -> f64 {
+    let mut ranked: Vec<(f64, f64)> = values
+        .iter()
+        .copied()
+        .zip(weights.iter().copied())
+        .collect();
+    ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let quarter = weights.iter().sum::<f64>() / 4.0;
+    let outer = |ranked: &mut dyn Iterator<Item = &(f64, f64)>| {
+        let mut passed = 0.0;
+        let is_outer = |(_, weight): &&(f64, f64)| {
+            passed += weight;
+            passed <= quarter
+        };
+        ranked.take_while(is_outer).count()
+    };
+    let (low, high) = (outer(&mut ranked.iter()), outer(&mut ranked.iter().rev()));
+    let middle = &ranked[low..ranked.len() - high];
+    let weight: f64 = middle.iter().map(|(_, weight)| weight).sum();
+    middle.iter().map(|(x, weight)| x * weight).sum::<f64>() / weight.max(f64::MIN_POSITIVE)
 }
 
 /// What values of both signs or with zeros are measured in: their median size, or, where most are zero, the mean size.
@@ -279,15 +339,15 @@ fn running_median(values: &[f64]) -> Vec<f64> {
 
 /// The mean square off the running median around each row, over what is usual; a quarter at least, since a few quiet
 /// rows prove little.
-fn roughness(plain: &[f64], middle: &[f64], sd: f64) -> Vec<f64> {
+fn roughness(off: &[f64], sd: f64) -> Vec<f64> {
     let limit = NOISE_REACH * sd;
     let mut total = 0.0;
-    let squares = plain.iter().zip(middle).map(|(x, m)| {
-        total += (x - m).clamp(-limit, limit).powi(2);
+    let squares = off.iter().map(|x| {
+        total += x.clamp(-limit, limit).powi(2);
         total
     });
     let sums: Vec<f64> = std::iter::once(0.0).chain(squares).collect();
-    let n = plain.len();
+    let n = off.len();
     let around = |i: usize| {
         let (start, end) = (i.saturating_sub(NEAR), (i + NEAR + 1).min(n));
         (sums[end] - sums[start]) / (end - start) as f64

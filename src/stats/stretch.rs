@@ -10,8 +10,9 @@ use super::change_point::{GROSS_RUNS, LEVEL_RUNS};
 use super::judge::Row;
 use super::levels::{Levels, Split};
 use super::long;
+use super::precision::Precision;
 use super::reading::{Reading, left_over};
-use super::signal::Signal;
+use super::signal::{Scale, Signal};
 
 /// A stretch, ready to be asked.
 pub(super) struct Stretch<'a> {
@@ -36,12 +37,14 @@ impl<'a> Stretch<'a> {
         }
         let values: Vec<f64> = rows.iter().map(|r| r.value).collect();
         let times: Vec<i64> = rows.iter().map(|r| r.time_us).collect();
-        let signal = Signal::of(&values, &times);
+        let scale = Scale::of(&values);
+        let precision: Vec<Precision> = rows.iter().map(|row| precision_of(row, &scale)).collect();
+        let signal = Signal::of_scaled(scale.put(&values), scale, &times, &precision);
         let Reading {
             levels,
             splits,
             shapes,
-        } = long::read(&signal, &values, &times, &numbered(&rows));
+        } = long::read(&signal, &values, &times, &precision, &numbered(&rows));
         Some(Self {
             rows,
             places,
@@ -73,6 +76,14 @@ impl<'a> Stretch<'a> {
     /// When its rows were measured.
     pub(super) fn times_us(&self) -> Vec<i64> {
         self.rows.iter().map(|r| r.time_us).collect()
+    }
+}
+
+fn precision_of(row: &Row<'_>, scale: &Scale) -> Precision {
+    let se = row.se.map_or(0.0, |se| scale.put_error(row.value, se));
+    Precision {
+        count: row.count,
+        variance: if se.is_finite() { se * se } else { 0.0 },
     }
 }
 
@@ -108,6 +119,7 @@ mod tests {
                 value: levels[usize::from(i >= 40) + usize::from(i >= 75)]
                     * (noise * random.normal()).exp(),
                 count: None,
+                se: None,
             })
             .collect();
         let settings = Settings {

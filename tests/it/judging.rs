@@ -122,6 +122,7 @@ async fn runs_one_by_one_and_all_at_once_end_in_the_findings_that_detect_makes()
                 values: values.clone(),
                 counts: vec![None; RUNS],
                 envs: vec![None; RUNS],
+                ses: vec![None; RUNS],
                 epochs: vec![None; RUNS],
             };
             (series.flow_name.clone(), read)
