@@ -128,7 +128,7 @@ async fn look_at(
     };
     let store = &store.for_one_request();
     let (measured, boundaries) = detector::units(store, record, tracked).await?;
-    let settings = detector::settings(tracked.direction);
+    let settings = detector::settings_among(tracked.direction, record.series.len());
     let epoch = boundaries.iter().map(|b| b.index).max().unwrap_or(0);
     let record = record.clone();
     let looked = tokio::task::spawn_blocking(move || {

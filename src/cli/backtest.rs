@@ -20,6 +20,7 @@ use crate::stats::Direction;
 use crate::stats::backtest::{Backtest, Fared, Injected, Plan, backtest};
 use crate::stats::detections::{Series, standard_error_of};
 use crate::stats::epoch::boundaries;
+use crate::stats::judge::Settings;
 use crate::stats::wording::{plural, size};
 
 /// Replays history with steps and bleeds put in: hit rate, delay, false alarms
@@ -62,11 +63,11 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A series to test, and which way is good in it.
+/// A series to test, and what is worth telling of it.
 struct Subject {
     name: String,
     series: Series,
-    direction: Direction,
+    settings: Settings,
 }
 
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
@@ -77,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
         let offline = |(name, series)| Subject {
             name,
             series,
-            direction: Direction::Unknown,
+            settings: detector::settings(Direction::Unknown),
         };
         files.into_iter().map(offline).collect()
     };
@@ -125,11 +126,10 @@ fn tested(subjects: &[Subject], plan: &Plan) -> Vec<Option<Backtest>> {
                     subjects.get(i).map(|subject| (i, subject))
                 } {
                     let identities = subject.series.identities();
-                    let settings = detector::settings(subject.direction);
                     let one = backtest(
                         &subject.series.rows(),
                         &boundaries(&identities),
-                        &settings,
+                        &subject.settings,
                         plan,
                     );
                     if let Ok(mut found) = found.lock() {
@@ -168,8 +168,14 @@ struct Points {
 /// The project's series with all their evidence.
 async fn stored(args: &Args) -> Result<Vec<Subject>, Failure> {
     let client = Client::new(&args.connection)?;
+    let listed = all_series(&client, args.flow.as_deref()).await?;
+    // What it takes to be told depends on how many series the project has, whichever are tested.
+    let series_in_all = match args.flow {
+        Some(_) => all_series(&client, None).await?.len(),
+        None => listed.len(),
+    };
     let mut subjects = Vec::new();
-    for listed in all_series(&client, args.flow.as_deref()).await? {
+    for listed in listed {
         let by = [("by".to_owned(), "evidence".to_owned())];
         let address = client.address(&["series", &listed.id, "points"], &by);
         let answer = client
@@ -191,7 +197,7 @@ async fn stored(args: &Args) -> Result<Vec<Subject>, Failure> {
         subjects.push(Subject {
             name: name(&listed),
             series,
-            direction: listed.direction,
+            settings: detector::settings_among(listed.direction, series_in_all),
         });
     }
     if subjects.is_empty() {

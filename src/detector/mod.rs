@@ -17,11 +17,14 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::now_us;
 use crate::config::Config;
-use crate::record::{Measured, Record, Tracked};
+use crate::record::{DAY_US, Measured, Record, Tracked};
+use crate::stats::alarm_budget;
 use crate::stats::common_mode::{Member, judge_together};
 use crate::stats::epoch::Boundary;
 use crate::stats::judge::{Change, Row, Settings, judge};
-use crate::store::{FindingChange, Lease, ProjectId, SeriesId, Store, StoreError};
+use crate::store::{Finding, FindingState, Lease, ProjectId, SeriesId, Store, StoreError};
+
+use reconcile::Reconciled;
 
 /// The detector looks for work at least this often; a fold wakes it sooner.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -118,14 +121,23 @@ async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, 
             })
         })
         .collect();
-    let mut changes = Vec::new();
+    let (mut changes, mut new) = (Vec::new(), Vec::new());
     let mut held = tokio::time::Instant::now();
     for group in groups(&record, &dirty) {
         if held.elapsed() > PROLONG {
             store.prolong(lease, now_us()).await?;
             held = tokio::time::Instant::now();
         }
-        changes.extend(judge_group(store, lease, &record, &group, url).await?);
+        let reconciled = judge_group(store, lease, &record, &group, url).await?;
+        changes.extend(reconciled.known);
+        new.extend(reconciled.new);
+    }
+    if !new.is_empty() {
+        let alarms = alarms_of_the_quarter(&store.findings(project).await?, now_us());
+        let surpluses: Vec<f64> = new.iter().map(|(surplus, _)| *surplus).collect();
+        let told = alarm_budget::afforded(&surpluses, record.series.len(), alarms);
+        let told = new.into_iter().zip(told).filter(|(_, is_told)| *is_told);
+        changes.extend(told.map(|((_, change), _)| change));
     }
     changes.extend(breach::look(store, &record, &dirty, url, now_us()).await?);
     changes.extend(missing::look(store, &record, url, now_us()).await?);
@@ -136,6 +148,16 @@ async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, 
         .record_judgement(lease, &changes, &waiting, now_us())
         .await?;
     Ok(true)
+}
+
+/// The alarms that were told in the quarter before and still hold.
+fn alarms_of_the_quarter(findings: &[Finding], now_us: i64) -> usize {
+    let from_us = now_us - alarm_budget::QUARTER_DAYS * DAY_US;
+    let holds = |finding: &&Finding| {
+        let is_alarm = matches!(finding.kind.as_str(), "step" | "bleed" | "improvement");
+        is_alarm && finding.detected_us >= from_us && finding.state != FindingState::FalseAlarm
+    };
+    findings.iter().filter(holds).count()
 }
 
 /// A project's record under the configuration in force, as background work reads it.
@@ -192,7 +214,7 @@ async fn judge_group(
     record: &Record,
     group: &[&Tracked],
     url: &str,
-) -> Result<Vec<FindingChange>, StoreError> {
+) -> Result<Reconciled, StoreError> {
     let (mut watched, mut emptied) = (Vec::new(), Vec::new());
     for tracked in group {
         let q = record.watched(tracked);
@@ -228,7 +250,7 @@ async fn judge_group(
     // Where everything was deleted nothing is seen any more.
     seen.resize(watched.len() + emptied.len(), Vec::new());
     watched.append(&mut emptied);
-    let mut changes = Vec::new();
+    let mut all = Reconciled::default();
     for ((tracked, q, measured, _), seen) in watched.iter().zip(&seen) {
         let known = store
             .findings_of_series(&record.project, tracked.id)
@@ -243,9 +265,11 @@ async fn judge_group(
             url,
             now_us: now_us(),
         };
-        changes.extend(judged.reconcile(known));
+        let reconciled = judged.reconcile(known);
+        all.known.extend(reconciled.known);
+        all.new.extend(reconciled.new);
     }
-    Ok(changes)
+    Ok(all)
 }
 
 /// What a series is judged by: its runs, or days of field data, and where its epochs begin among them.
@@ -274,6 +298,14 @@ fn kept_from_us(record: &Record, tracked: &Tracked) -> Option<i64> {
         retention.days_from_us(now_us())
     } else {
         retention.runs_from_us(now_us())
+    }
+}
+
+/// The same in a project of so many series, in a quarter with no other alarm.
+pub fn settings_among(direction: Direction, series: usize) -> Settings {
+    Settings {
+        least_surplus: alarm_budget::least_surplus(series, 0),
+        ..settings(direction)
     }
 }
 

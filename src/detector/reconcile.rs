@@ -47,9 +47,18 @@ const BASELINE: usize = 30;
 /// Kinds that this module keeps; breaches and missing data have rules of their own.
 const KINDS: [&str; 4] = ["step", "bleed", "improvement", "epoch"];
 
+/// What a judgement makes of a series' findings.
+#[derive(Default)]
+pub(super) struct Reconciled {
+    /// What changes among those that are known.
+    pub(super) known: Vec<FindingChange>,
+    /// New ones, each with its surplus of evidence.
+    pub(super) new: Vec<(f64, FindingChange)>,
+}
+
 impl Judged<'_> {
     /// What changes among the findings of the series, given those that are known.
-    pub(super) fn reconcile(&self, known: Vec<Finding>) -> Vec<FindingChange> {
+    pub(super) fn reconcile(&self, known: Vec<Finding>) -> Reconciled {
         let known: Vec<(Finding, Evidence)> = known
             .into_iter()
             .filter(|finding| KINDS.contains(&finding.kind.as_str()))
@@ -64,21 +73,24 @@ impl Judged<'_> {
             .collect();
         let references: Vec<&Change> = before.iter().collect();
         let matched = pair(&references, self.changes);
-        let mut changes = Vec::new();
+        let mut reconciled = Reconciled::default();
         for (change, matched) in self.changes.iter().zip(&matched) {
             match matched {
-                Some(index) => changes.extend(self.refined(&known[*index], change)),
+                Some(index) => {
+                    let refined = self.refined(&known[*index], change);
+                    reconciled.known.extend(refined);
+                }
                 // What the next runs may still take back is not told yet.
-                None if !change.firm => {}
-                None => changes.push(self.opened(change)),
+                None if !change.is_firm() => {}
+                None => reconciled.new.push((change.surplus, self.opened(change))),
             }
         }
         for (index, (finding, evidence)) in known.iter().enumerate() {
             if !matched.contains(&Some(index)) {
-                changes.extend(self.missed(finding, evidence));
+                reconciled.known.extend(self.missed(finding, evidence));
             }
         }
-        changes
+        reconciled
     }
 
     fn opened(&self, change: &Change) -> FindingChange {
@@ -164,7 +176,7 @@ impl Judged<'_> {
             note = evidence.sentence.clone();
             deliveries = self.deliveries(&finding, &evidence, "worse");
         } else if finding.state == FindingState::Resolved && before.closed_by_us {
-            let is_back = change.firm
+            let is_back = change.is_firm()
                 && evidence.ended_by.is_none()
                 && matches!(change.kind, Kind::Step | Kind::Bleed);
             evidence.closed_by_us = !is_back;
@@ -307,7 +319,7 @@ impl Judged<'_> {
             slope_pct_per_release: evidence.slope_pct_per_release,
             releases: evidence.releases,
             reason: evidence.reason.clone(),
-            firm: true,
+            surplus: 0.0,
         }
     }
 

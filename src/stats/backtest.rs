@@ -207,6 +207,7 @@ mod tests {
     const LOWER: Settings = Settings {
         direction: Direction::Lower,
         minimum_pct: 0.5,
+        least_surplus: 0.0,
     };
 
     fn of(n: usize, direction: Direction, plan: &Plan) -> Option<Backtest> {

@@ -87,7 +87,7 @@ pub fn blind_spot(rows: &[Row<'_>], settings: &Settings) -> Option<BlindSpot> {
             let injected = quiet.with(quiet.turn(path, PATHS), percent, share);
             judge(&injected, &[], settings)
                 .iter()
-                .any(|change| change.firm && is_injected(change, first, percent))
+                .any(|change| change.is_firm() && is_injected(change, first, percent))
         })
     };
     // Five standard errors of the difference of both levels, which is where levels begin to be told.
@@ -186,6 +186,7 @@ mod tests {
     const LOWER: Settings = Settings {
         direction: Direction::Lower,
         minimum_pct: 0.1,
+        least_surplus: 0.0,
     };
 
     fn names(n: usize) -> Vec<String> {
@@ -266,7 +267,11 @@ mod tests {
             let mut told = |percent: f64, share: &dyn Fn(usize) -> f64| {
                 let values = series(&mut random, 0.01, 180, |i| 1.0 + percent / 100.0 * share(i));
                 let changes = judge(&rows(&named, &values), &[], &LOWER);
-                usize::from(changes.iter().any(|c| c.firm && c.effect_pct.value > 0.0))
+                usize::from(
+                    changes
+                        .iter()
+                        .any(|c| c.is_firm() && c.effect_pct.value > 0.0),
+                )
             };
             let first = 180 - spot.rows;
             let step = |i: usize| if i < first { 0.0 } else { 1.0 };

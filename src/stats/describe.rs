@@ -105,7 +105,7 @@ impl Stretch<'_> {
             end: place(last),
             effect_pct: effect,
             confidence,
-            firm: z * z >= firm_evidence(self.rows.len()),
+            surplus: z * z - firm_evidence(self.rows.len()) - settings.least_surplus,
             slope_pct_per_release: slope,
             releases,
             reason,
@@ -256,6 +256,7 @@ mod tests {
         let settings = Settings {
             direction: Direction::Lower,
             minimum_pct: 0.5,
+            least_surplus: 0.0,
         };
         judge(&rows, &[], &settings)
     }
@@ -266,7 +267,7 @@ mod tests {
         let mut random = Seeded::new(401);
         let seen = (0..50).filter(|_| {
             let changes = told(&mut random, 40, |i| 1.004_f64.powi(i as i32));
-            matches!(&changes[..], [only] if only.kind == Kind::Bleed && only.firm && only.index < 12)
+            matches!(&changes[..], [only] if only.kind == Kind::Bleed && only.is_firm() && only.index < 12)
         });
         assert!(seen.count() >= 45);
     }

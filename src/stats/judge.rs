@@ -33,6 +33,9 @@ pub struct Settings {
     pub direction: Direction,
     /// The smallest change in per cent that anybody wants to hear of.
     pub minimum_pct: f64,
+    /// What is asked beyond the evidence that is always asked before a change is told while runs still come in, on the
+    /// scale of twice the log-likelihood; [`super::alarm_budget`] says how much.
+    pub least_surplus: f64,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
         Self {
             direction: Direction::Unknown,
             minimum_pct: 0.5,
+            least_surplus: 0.0,
         }
     }
 }
@@ -75,9 +79,8 @@ pub struct Change {
     pub effect_pct: Interval,
     /// How sure, 0 to 1: of the findings told with it, that share is real.
     pub confidence: f64,
-    /// Clear enough to be told while runs still come in; what is not stands in hindsight, and a finding once told stays
-    /// while its change is seen at all.
-    pub firm: bool,
+    /// By how much its evidence exceeds what is told while runs still come in, on the scale of twice the log-likelihood.
+    pub surplus: f64,
     /// Per cent per release, where it took several.
     pub slope_pct_per_release: Option<f64>,
     /// How many releases it took.
@@ -118,6 +121,12 @@ pub fn judge(rows: &[Row<'_>], boundaries: &[Boundary], settings: &Settings) -> 
 }
 
 impl Change {
+    /// Clear enough to be told while runs still come in; what is not stands in hindsight, and a finding once told stays
+    /// while its change is seen at all.
+    pub fn is_firm(&self) -> bool {
+        self.surplus >= 0.0
+    }
+
     fn moved(mut self, by: usize) -> Self {
         for place in [
             &mut self.index,
@@ -170,7 +179,7 @@ fn epoch(rows: &[Row<'_>], edges: &[usize], boundary: &Boundary) -> Change {
         end: at,
         effect_pct: Interval::exact(shift),
         confidence: 1.0,
-        firm: true,
+        surplus: f64::MAX,
         slope_pct_per_release: None,
         releases: 1,
         reason: format!("measured in a new way from here: {}", boundary.reason),
@@ -193,6 +202,7 @@ mod tests {
     const LOWER: Settings = Settings {
         direction: Direction::Lower,
         minimum_pct: 0.5,
+        least_surplus: 0.0,
     };
 
     fn names(n: usize) -> Vec<String> {

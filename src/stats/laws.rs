@@ -12,6 +12,7 @@ use super::seeded::Seeded;
 const LOWER: Settings = Settings {
     direction: Direction::Lower,
     minimum_pct: 0.5,
+    least_surplus: 0.0,
 };
 const DAY_US: i64 = 86_400_000_000;
 /// Rows of a series: a year of daily runs.
@@ -43,7 +44,7 @@ fn alarms(seed: u64, mut noise: impl FnMut(&mut Seeded) -> Vec<f64>) -> usize {
         .map(|_| {
             let values = noise(&mut random);
             let changes = judge(&daily(&names, &values), &[], &LOWER);
-            changes.iter().filter(|change| change.firm).count()
+            changes.iter().filter(|change| change.is_firm()).count()
         })
         .sum()
 }
@@ -219,7 +220,9 @@ fn days_of_little_traffic_hide_no_step() {
             let stepped = noise.iter().enumerate();
             let values = around_100(stepped.map(|(i, x)| x + if i < 200 { 0.0 } else { 1.5 }));
             let changes = told_of(&values, |i| counts.then(|| count(i)), None);
-            changes.iter().any(|c| c.firm && c.index.abs_diff(200) <= 8)
+            changes
+                .iter()
+                .any(|c| c.is_firm() && c.index.abs_diff(200) <= 8)
         };
         (0..YEARS).filter(is_seen).count()
     };
@@ -243,7 +246,7 @@ fn weeks_of_little_traffic_alarm_nobody() {
             let values = around_100(noise.iter().copied());
             let firm = |known: usize| {
                 let changes = told_of(&values[..known], |i| counts.then(|| count(i)), None);
-                changes.iter().any(|c| c.firm)
+                changes.iter().any(|c| c.is_firm())
             };
             (145..YEAR).step_by(2).any(firm)
         };
@@ -263,7 +266,7 @@ fn nothing_finer_than_the_rows_own_uncertainty_is_told() {
     };
     let told = |percent: f64, se_pct: f64| {
         let changes = told_of(&step(percent), |_| Some(50), Some(se_pct));
-        changes.iter().filter(|c| c.firm).count()
+        changes.iter().filter(|c| c.is_firm()).count()
     };
     // Twenty runs of a standard error of one per cent place their level within half a per cent.
     assert_eq!((told(0.8, 0.1), told(0.8, 1.0)), (1, 0));

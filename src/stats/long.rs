@@ -228,6 +228,7 @@ mod tests {
         let settings = Settings {
             direction: Direction::Lower,
             minimum_pct: 0.5,
+            least_surplus: 0.0,
         };
         judge(&rows, &[], &settings)
     }
@@ -257,7 +258,10 @@ mod tests {
         let changes = told(&values);
         assert_eq!(changes.len(), at.len(), "{changes:?}");
         for (change, at) in changes.iter().zip(at) {
-            assert!(change.index.abs_diff(at) <= 3 && change.firm, "{change:?}");
+            assert!(
+                change.index.abs_diff(at) <= 3 && change.is_firm(),
+                "{change:?}"
+            );
         }
     }
 
@@ -300,7 +304,7 @@ mod tests {
                 let [only] = &changes[..] else {
                     panic!("seed {seed}, {n} runs: {changes:?}")
                 };
-                let is_told = only.kind == Kind::Bleed && only.firm;
+                let is_told = only.kind == Kind::Bleed && only.is_firm();
                 assert!(is_told && only.index.abs_diff(1_150) < 200, "{n}: {only:?}");
             }
         }

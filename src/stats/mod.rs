@@ -4,6 +4,7 @@
 //! microseconds since the epoch in UTC, changes are in per cent, quantiles and confidences lie between 0 and 1.
 //! A statistic that its evidence cannot carry is an [`Err`] of [`Needs`], never a made-up number.
 
+pub mod alarm_budget;
 pub mod backtest;
 pub mod bleed;
 pub mod blind_spot;

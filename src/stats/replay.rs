@@ -85,7 +85,7 @@ impl Life {
                     self.findings[j].withdrawn_at = None;
                     self.unseen[j] = 0;
                 }
-                None if !change.firm => {}
+                None if !change.is_firm() => {}
                 None => {
                     self.findings.push(Finding {
                         change,
@@ -202,6 +202,7 @@ mod tests {
             &Settings {
                 direction: Direction::Lower,
                 minimum_pct: 0.5,
+                least_surplus: 0.0,
             },
         )
     }
@@ -270,7 +271,7 @@ mod tests {
             end: index,
             effect_pct: super::super::Interval::exact(effect),
             confidence: 1.0,
-            firm: true,
+            surplus: 0.0,
             slope_pct_per_release: None,
             releases: 1,
             reason: String::new(),

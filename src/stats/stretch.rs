@@ -125,6 +125,7 @@ mod tests {
         let settings = Settings {
             direction: Direction::Lower,
             minimum_pct: 0.5,
+            least_surplus: 0.0,
         };
         judge(&rows, &[], &settings)
     }
@@ -137,9 +138,11 @@ mod tests {
             let [up, down] = &changes[..] else {
                 panic!("{changes:?} in {round}")
             };
-            assert!(up.kind == Kind::Step && up.index.abs_diff(40) <= 1 && up.firm);
+            assert!(up.kind == Kind::Step && up.index.abs_diff(40) <= 1 && up.is_firm());
             assert!((up.effect_pct.value - 8.6).abs() < 1.5, "{up:?}");
-            assert!(down.kind == Kind::Improvement && down.index.abs_diff(75) <= 1 && down.firm);
+            assert!(
+                down.kind == Kind::Improvement && down.index.abs_diff(75) <= 1 && down.is_firm()
+            );
             assert!((down.effect_pct.value + 13.0).abs() < 1.5, "{down:?}");
         }
     }

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use collectors::report::{Basis, Source};
+use collectors::report::{Basis, Direction, Source};
 use longwatch::blind_spots;
 use longwatch::clock::now_us;
 use longwatch::detector;
 use longwatch::detector::evidence::Evidence;
 use longwatch::http::Settings;
-use longwatch::stats::detections;
+use longwatch::stats::judge::Row;
 use longwatch::stats::seeded::Seeded;
+use longwatch::stats::{self, detections};
 use longwatch::store::{Finding, FindingEvent, FindingState, ProjectId, Series, Store, Values};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -156,6 +157,77 @@ async fn runs_one_by_one_and_all_at_once_end_in_the_findings_that_detect_makes()
             database.engine
         );
         store.close().await;
+    }
+}
+
+/// Runs of 1 s with a step after the eightieth, as large as it takes for this surplus of evidence.
+fn stepped(surplus: std::ops::Range<f64>) -> Vec<f64> {
+    let names: Vec<String> = (0..RUNS).map(|run| format!("v{run}")).collect();
+    let with = |step: f64| -> Vec<f64> {
+        let mut random = Seeded::new(4);
+        let level = |run| if run < 80 { 1e9 } else { 1e9 * (1.0 + step) };
+        (0..RUNS)
+            .map(|run| level(run) * (0.01 * random.normal()).exp())
+            .collect()
+    };
+    let of = |values: &[f64]| {
+        let row = |run: usize| Row {
+            time_us: time_us(run),
+            release: &names[run],
+            value: values[run],
+            count: None,
+            se: None,
+        };
+        let rows: Vec<Row<'_>> = (0..RUNS).map(row).collect();
+        let changes = stats::judge::judge(&rows, &[], &detector::settings(Direction::Lower));
+        match &changes[..] {
+            [one] => one.surplus,
+            _ => f64::NEG_INFINITY,
+        }
+    };
+    (1..100)
+        .map(|tenths| with(f64::from(tenths) / 2_000.0))
+        .find(|values| surplus.contains(&of(values)))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_more_series_a_project_has_the_clearer_a_change_must_be_to_alarm() {
+    const MANY: usize = 300;
+    let (faint, clear) = (stepped(1.0..4.0), stepped(12.0..30.0));
+    for database in databases().await {
+        let store = Store::open(&database.url).await.unwrap();
+        for (slug, others) in [("small", 0), ("large", MANY)] {
+            let project = store.ensure_project(slug, "test", now_us());
+            let project = project.await.unwrap();
+            let on_its_own = |name: String| Series {
+                basis: Basis::Run,
+                testbed: name.clone(),
+                ..series(&name, Source::Bench)
+            };
+            for other in 0..others {
+                let series = on_its_own(format!("other-{other}"));
+                let value = Values::Exact(1e9);
+                commit(&store, upload(project, &series, "v0", time_us(0), value)).await;
+            }
+            for (name, values) in [("faint", &faint), ("clear", &clear)] {
+                let series = on_its_own(name.to_owned());
+                for (run, value) in values.iter().enumerate() {
+                    let value = Values::Exact(*value);
+                    let release = format!("v{run}");
+                    commit(
+                        &store,
+                        upload(project, &series, &release, time_us(run), value),
+                    )
+                    .await;
+                }
+                fold(&store, &project, now_us()).await;
+                judge(&store).await;
+                let told = told(&store, &project).await;
+                let is_told = others == 0 || name == "clear";
+                assert_eq!(told.contains_key(name), is_told, "{slug}, {name}: {told:?}");
+            }
+        }
     }
 }
 
