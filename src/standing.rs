@@ -10,7 +10,7 @@ use crate::record::{By, CONFIDENCE, DAY_US, Point, Record, Tracked};
 use crate::stats::budget::{self, State};
 use crate::stats::headroom::{self, Forecast};
 use crate::stats::ledger::{self, Span};
-use crate::stats::percentile::{samples_needed, standard_error};
+use crate::stats::percentile::samples_needed;
 use crate::stats::{Estimate, Interval, Needs};
 use crate::store::{Finding, Store, StoreError};
 
@@ -59,9 +59,11 @@ pub struct LedgerShare {
     pub first: String,
     /// The last one; equal for a single release.
     pub last: String,
+    /// How many releases these are.
+    pub releases: usize,
     /// What they added, base units.
     pub change: Interval,
-    /// What the release is about, where told.
+    /// What the release is about, where it is one and told.
     pub note: Option<String>,
 }
 
@@ -76,7 +78,9 @@ pub struct Account {
     pub total: Interval,
     /// What can be named, the largest first.
     pub shares: Vec<LedgerShare>,
-    /// What the others added together.
+    /// What the releases between them added, each stretch together, in their order.
+    pub together: Vec<LedgerShare>,
+    /// What all of these added.
     pub others: Interval,
     /// How many they are.
     pub others_count: usize,
@@ -286,55 +290,65 @@ pub fn account_of(
     let kept: Vec<_> = points[start.min(points.len())..]
         .iter()
         .filter(|point| point.epoch == epoch)
-        .filter_map(|point| Some((point, point.interval?)))
+        .filter_map(|point| Some(((point, point.se?), point.interval?)))
         .collect();
     let kept = resolvable(kept);
     let values: Vec<Estimate> = kept
         .iter()
-        .map(|(_, interval)| Estimate {
+        .map(|((_, se), interval)| Estimate {
             value: interval.value,
-            se: standard_error(interval, CONFIDENCE),
+            se: *se,
         })
         .collect();
     let place = |name: &str| {
         let rank = record.rank(name)?;
         kept.iter()
-            .position(|(point, _)| record.rank(&point.release) >= Some(rank))
+            .position(|((point, _), _)| record.rank(&point.release) >= Some(rank))
     };
-    // Steps and improvements were proven to stand at one release each; a bleed's releases are not provable alone.
-    let proven: Vec<Span> = findings
+    let found = findings
         .iter()
-        .filter(|finding| {
-            finding.series == Some(tracked.id)
-                && matches!(finding.kind.as_str(), "step" | "improvement")
-        })
-        .filter_map(|finding| Evidence::read(&finding.evidence))
-        .filter_map(|evidence| {
-            let first = place(evidence.onset_release.as_deref()?)?;
-            Some(Span { first, last: first })
-        })
-        .collect();
-    let found = ledger::ledger(&values, &proven, CONFIDENCE)?;
-    let name = |index: usize| kept[index].0.release.clone();
+        .filter(|finding| finding.series == Some(tracked.id))
+        .filter_map(|finding| Some((finding, Evidence::read(&finding.evidence)?)));
+    let (mut steps, mut bleeds) = (Vec::new(), Vec::new());
+    for (finding, evidence) in found {
+        let Some(onset) = evidence.onset_release else {
+            continue;
+        };
+        let end = evidence.end_release.unwrap_or_else(|| onset.clone());
+        let (kind, releases) = match (finding.kind.as_str(), evidence.onset_range) {
+            ("bleed", _) => (&mut bleeds, (onset, end)),
+            // Where it is not sure which release made a step, those that may have stand together.
+            ("step" | "improvement", Some(range)) => (&mut steps, range),
+            ("step" | "improvement", None) => (&mut steps, (onset, end)),
+            _ => continue,
+        };
+        if let (Some(first), Some(last)) = (place(&releases.0), place(&releases.1)) {
+            let last = last.max(first);
+            kind.push(Span { first, last });
+        }
+    }
+    let found = ledger::ledger(&values, &steps, &bleeds, CONFIDENCE)?;
+    let name = |index: usize| kept[index].0.0.release.clone();
     let note = |release: &str| {
         record
             .rank(release)
             .and_then(|rank| record.releases[rank].note.clone())
     };
+    let named = |share: &ledger::Share| LedgerShare {
+        first: name(share.span.first),
+        last: name(share.span.last),
+        releases: share.span.last - share.span.first + 1,
+        change: share.change,
+        note: (share.span.first == share.span.last)
+            .then(|| note(&name(share.span.first)))
+            .flatten(),
+    };
     Some(Account {
         since: name(0),
         until: name(kept.len() - 1),
         total: found.total,
-        shares: found
-            .shares
-            .iter()
-            .map(|share| LedgerShare {
-                first: name(share.span.first),
-                last: name(share.span.last),
-                change: share.change,
-                note: note(&name(share.span.first)),
-            })
-            .collect(),
+        shares: found.shares.iter().map(named).collect(),
+        together: found.together.iter().map(named).collect(),
         others: found.others,
         others_count: found.others_count,
     })

@@ -445,7 +445,7 @@ pub(crate) fn flow() -> FlowPage {
         refused: String::new(),
         percentiles: ("P75".into(), "P99".into()),
         csv: "/api/v1/projects/shop/series/5f0c/points.csv?by=release".into(),
-        ledger: Some(LedgerCard { waterfall: waterfall(), since: "v2.22".into(), credit: String::new() }),
+        ledger: Some(LedgerCard { waterfall: waterfall(), together: Vec::new(), since: "v2.22".into(), credit: String::new() }),
         headroom: Some(HeadroomCard {
             headroom: headroom(2180.0, 2500.0, value, State::AtRisk, december()),
             budget: "checkout-lcp".into(),

@@ -3,9 +3,9 @@
 
 use crate::config::Enforcement;
 use crate::notifier::message;
-use crate::record::{Measured, Record, Tracked};
+use crate::record::{DAY_US, Measured, Record, Tracked};
 use crate::stats::Interval;
-use crate::stats::headroom::{self, Forecast};
+use crate::stats::headroom::{self, Climbed, Forecast};
 use crate::stats::judge::{Change, Kind};
 use crate::stats::replay::pair;
 use crate::store::{Finding, FindingChange, FindingEvent, FindingState, Id, NewDelivery};
@@ -17,7 +17,7 @@ const PATIENCE: u32 = 3;
 /// A known finding that grew by half of what its owner was told is told again.
 const WORSE: f64 = 1.5;
 /// A change whose newest measurement is older than this is history when it is first seen: shown, not alerted.
-const NEWS_US: i64 = 14 * crate::record::DAY_US;
+const NEWS_US: i64 = 14 * DAY_US;
 /// An improvement that gives back this share of a step or bleed ends it.
 const GIVEN_BACK: f64 = 0.5;
 
@@ -43,6 +43,9 @@ pub(super) struct Judged<'a> {
 
 /// A change with fewer measurements left before it is no longer judged: what it was told by is forgotten.
 const BASELINE: usize = 30;
+
+/// After so many measurements at one level a bleed goes on no more.
+const ENDED: usize = 10;
 
 /// Kinds that this module keeps; breaches and missing data have rules of their own.
 const KINDS: [&str; 4] = ["step", "bleed", "improvement", "epoch"];
@@ -317,6 +320,7 @@ impl Judged<'_> {
             effect_pct: evidence.effect_pct.unwrap_or(Interval::exact(0.0)),
             confidence: evidence.confidence.unwrap_or(0.0),
             slope_pct_per_release: evidence.slope_pct_per_release,
+            mean_error_pct: 0.0,
             releases: evidence.releases,
             reason: evidence.reason.clone(),
             surplus: 0.0,
@@ -413,28 +417,19 @@ impl Judged<'_> {
     }
 
     fn forecast(&self, change: &Change, evidence: &Evidence) -> Option<Forecast> {
-        let (level, limit) = (evidence.to?, evidence.limit?);
-        let days = (self.measured[change.end].time_us - self.measured[change.index].time_us) as f64
-            / crate::record::DAY_US as f64;
-        if days < 1.0 {
-            return None;
+        let limit = evidence.limit?;
+        if self.measured.len() - change.end > ENDED {
+            return Some(Forecast::NotAtThisRate);
         }
-        // The pace so far with its own error: the range of the total over the time it took.
-        let gained = level.value - evidence.from?;
-        let z = 2.0 * 1.96;
-        let level_se = (level.upper - level.lower) / z;
-        Some(headroom::forecast(
-            crate::stats::Estimate {
-                value: level.value,
-                se: level_se,
-            },
-            crate::stats::Estimate {
-                value: gained / days,
-                se: level_se / days,
-            },
-            limit,
-            self.tracked.direction,
-        ))
+        // It climbs from the last measurement of the level before.
+        let from = &self.measured[change.index.saturating_sub(1)];
+        let climbed = Climbed {
+            before: evidence.from?,
+            reached: evidence.to?.value,
+            days: (self.measured[change.end].time_us - from.time_us) as f64 / DAY_US as f64,
+            mean_error_pct: change.mean_error_pct,
+        };
+        headroom::forecast_of_bleed(&climbed, limit, self.tracked.direction)
     }
 
     fn owner(&self) -> Option<String> {

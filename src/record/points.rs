@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{CONFIDENCE, Record, Tracked, members};
+use crate::stats::percentile::standard_error;
 use crate::stats::runs::{self, Noise};
 use crate::stats::{Interval, Needs};
 use crate::store::{Span, Store, StoreError, Window};
+
+/// So many degrees of freedom within releases tell how noisy runs are; fewer leave it to what neighbours differ by.
+const LEAST_DF: f64 = 10.0;
 
 /// The stretch that a point covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Point {
     pub q: Option<f64>,
     /// The value with its range, base units.
     pub interval: Option<Interval>,
+    /// The likeliest standard error of the value, for sums and differences of many points: its range allows for more.
+    pub se: Option<f64>,
     /// The value where it is known but its range is not: too few runs.
     pub bare: Option<f64>,
     /// What a refused value or range would need.
@@ -155,20 +161,14 @@ impl Record {
             .collect())
     }
 
-    /// Noise between the runs of a series without percentiles: within releases where they have several runs, else
-    /// between neighbours.
+    /// Noise of the releases of a series without percentiles.
     fn noise_of(&self, runs: &BTreeMap<usize, Vec<Arc<Window>>>) -> Option<Noise> {
         let values: Vec<Vec<f64>> = runs
             .values()
             .map(|runs| runs.iter().filter_map(|run| run.headline).collect())
             .collect();
         let slices: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
-        runs::pooled_noise(&slices)
-            .filter(|noise| noise.df >= 10.0)
-            .or_else(|| {
-                let firsts: Vec<f64> = values.iter().filter_map(|v| v.first().copied()).collect();
-                runs::successive_noise(&firsts)
-            })
+        runs::history_noise(&slices, LEAST_DF)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one point's whole context")]
@@ -182,7 +182,9 @@ impl Record {
         qs: &[f64],
         noise: Option<&Noise>,
     ) -> Vec<Point> {
+        let error = |range: &Interval| standard_error(range, CONFIDENCE);
         let point = |q: Option<f64>, found: Result<Interval, Needs>, bare: Option<f64>| Point {
+            se: found.as_ref().ok().map(error),
             release: release.clone(),
             time_us,
             measured_us: (window.first_us, window.last_us),
@@ -210,7 +212,11 @@ impl Record {
             Some(noise) => runs::statistic_with(&headlines, noise, CONFIDENCE),
             None => runs::statistic(&headlines, CONFIDENCE),
         };
-        vec![point(None, found, headlines.last().copied())]
+        let mut point = point(None, found, headlines.last().copied());
+        if point.interval.is_some() {
+            point.se = runs::estimate(&headlines, noise).map(|found| found.se);
+        }
+        vec![point]
     }
 }
 

@@ -107,6 +107,10 @@ impl Stretch<'_> {
             confidence,
             surplus: z * z - firm_evidence(self.rows.len()) - settings.least_surplus,
             slope_pct_per_release: slope,
+            mean_error_pct: {
+                let error = self.levels.error_of_mean(last + 1 - first);
+                self.signal.scale.percent(old, error).abs()
+            },
             releases,
             reason,
         })

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::difference;
 use super::tails::normal_at_most;
-use super::{Direction, Estimate, Interval};
+use super::{Direction, Interval};
 
 /// What is left up to the limit, in the value's unit; negative once it is passed.
 pub fn left(value: &Interval, limit: f64, direction: Direction) -> Interval {
@@ -58,19 +58,15 @@ pub enum Forecast {
 /// Ten years: beyond it a straight line means nothing.
 pub const HORIZON_DAYS: f64 = 3_652.0;
 
-/// When a level that moves by `slope` a day reaches `limit`; level and slope in base units.
-pub fn forecast(
-    level: Estimate,
-    slope_per_day: Estimate,
-    limit: f64,
-    direction: Direction,
-) -> Forecast {
+/// When a level that is `room` away from a limit and moves by `pace` a day reaches it, if after so many days it is known
+/// but for a standard error.
+fn crossing(room: f64, pace: f64, error: impl Fn(f64) -> f64, direction: Direction) -> Forecast {
     let sign = if direction == Direction::Higher {
         -1.0
     } else {
         1.0
     };
-    let (room, pace) = (sign * (limit - level.value), sign * slope_per_day.value);
+    let (room, pace) = (sign * room, sign * pace);
     if room < 0.0 {
         return Forecast::Passed;
     }
@@ -78,8 +74,8 @@ pub fn forecast(
         return Forecast::NotAtThisRate;
     }
     let reached = |days: f64| {
-        let error = level.se.hypot(days * slope_per_day.se);
         let beyond = pace * days - room;
+        let error = error(days);
         if error > 0.0 {
             normal_at_most(beyond / error)
         } else {
@@ -93,6 +89,49 @@ pub fn forecast(
         },
         (None, _) => Forecast::NotAtThisRate,
     }
+}
+
+/// The errors of means are up to a third too wide where runs have no memory ([`super::serial`]), since a false alarm costs
+/// more than a late one; a range of 80 in 100 is asked for what it says. Over two thousand bleeds it holds 76 and 77 of 100
+/// when they are first told, 83 and 84 from then on (`cargo bench --bench ledger`).
+const ERROR_SHARE: f64 = 0.9;
+
+/// A bleed, as far as it has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Climbed {
+    /// The level before it.
+    pub before: f64,
+    /// The level that it has reached.
+    pub reached: f64,
+    /// Days from the last measurement of the level before to the newest of the climb.
+    pub days: f64,
+    /// The standard error of a mean over as many runs as it has, in per cent of the level before.
+    pub mean_error_pct: f64,
+}
+
+/// When a bleed reaches `limit` if it goes on at the pace that it had: in per cent, where all levels are positive, as
+/// bleeds are read. Its line errs about as one through its own runs does (the error of a prediction, Draper & Smith 1998,
+/// §1.4): least in its middle, and the more the further it is drawn. None within the first day.
+pub fn forecast_of_bleed(climbed: &Climbed, limit: f64, direction: Direction) -> Option<Forecast> {
+    let Climbed {
+        before,
+        reached,
+        days,
+        mean_error_pct,
+    } = *climbed;
+    if days < 1.0 {
+        return None;
+    }
+    let multiplies = before > 0.0 && reached > 0.0 && limit > 0.0;
+    let on = |x: f64| if multiplies { x.ln() } else { x };
+    let unit = if multiplies { 1.0 } else { before.abs() };
+    let mean_error = ERROR_SHARE * unit * mean_error_pct / 100.0;
+    let pace = (on(reached) - on(before)) / days;
+    let error = |ahead: f64| {
+        let from_middle = (days / 2.0 + ahead) / days;
+        mean_error * (1.0 + 12.0 * from_middle * from_middle).sqrt()
+    };
+    Some(crossing(on(limit) - on(reached), pace, error, direction))
 }
 
 /// The first day on which the chance is reached, by halving: the chance rises with the days wherever level and pace
@@ -119,8 +158,17 @@ mod tests {
 
     use super::*;
 
-    fn sure(value: f64) -> Estimate {
-        Estimate { value, se: 0.0 }
+    fn sure(level: f64, pace: f64, limit: f64, direction: Direction) -> Forecast {
+        crossing(limit - level, pace, |_| 0.0, direction)
+    }
+
+    fn climbed(mean_error_pct: f64) -> Climbed {
+        Climbed {
+            before: 60.0,
+            reached: 80.0,
+            days: 40.0,
+            mean_error_pct,
+        }
     }
 
     #[test]
@@ -163,11 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sure_slope_gives_one_day() {
+    fn a_sure_pace_gives_one_day() {
         let Forecast::Between {
             early_days,
             late_days,
-        } = forecast(sure(80.0), sure(0.5), 100.0, Direction::Lower)
+        } = sure(80.0, 0.5, 100.0, Direction::Lower)
         else {
             panic!("it runs out");
         };
@@ -175,48 +223,47 @@ mod tests {
     }
 
     #[test]
-    fn an_unsure_slope_widens_the_range_and_may_leave_its_end_open() {
-        let slope = |se| Estimate { value: 0.5, se };
-        let days = |se| match forecast(
-            Estimate {
-                value: 80.0,
-                se: 1.0,
-            },
-            slope(se),
-            100.0,
-            Direction::Lower,
-        ) {
-            Forecast::Between {
-                early_days,
-                late_days,
-            } => (early_days, late_days),
-            other => panic!("{other:?}"),
+    fn a_bleed_goes_on_in_per_cent_and_an_unsure_one_widens_the_range_or_leaves_its_end_open() {
+        let days = |mean_error_pct| {
+            let found = forecast_of_bleed(&climbed(mean_error_pct), 100.0, Direction::Lower);
+            match found.unwrap() {
+                Forecast::Between {
+                    early_days,
+                    late_days,
+                } => (early_days, late_days),
+                other => panic!("{other:?}"),
+            }
         };
-        let (early, late) = days(0.05);
+        // ln(100 / 80) / ln(80 / 60) of forty days.
+        let (early, late) = days(0.0);
+        assert!((early - 31.03).abs() < 0.02 && (late.unwrap() - 31.03).abs() < 0.02);
+        let (early, late) = days(1.0);
         assert!(
-            early > 30.0 && early < 40.0 && late.unwrap() > 40.0 && late.unwrap() < 55.0,
+            early > 22.0 && early < 29.0 && late.unwrap() > 33.0 && late.unwrap() < 42.0,
             "{early} {late:?}"
         );
-        assert!(days(0.1).0 < early);
-        assert_eq!(days(0.6).1, None);
+        assert!(days(2.0).0 < early);
+        assert_eq!(days(20.0).1, None);
+        let too_new = Climbed {
+            days: 0.5,
+            ..climbed(1.0)
+        };
+        assert_eq!(forecast_of_bleed(&too_new, 100.0, Direction::Lower), None);
     }
 
     #[test]
     fn moving_away_or_over_already_is_said() {
         assert_eq!(
-            forecast(sure(80.0), sure(-0.5), 100.0, Direction::Lower),
+            sure(80.0, -0.5, 100.0, Direction::Lower),
             Forecast::NotAtThisRate
         );
         assert_eq!(
-            forecast(sure(80.0), sure(0.001), 100.0, Direction::Lower),
+            sure(80.0, 0.001, 100.0, Direction::Lower),
             Forecast::NotAtThisRate
         );
-        assert_eq!(
-            forecast(sure(101.0), sure(0.5), 100.0, Direction::Lower),
-            Forecast::Passed
-        );
+        assert_eq!(sure(101.0, 0.5, 100.0, Direction::Lower), Forecast::Passed);
         assert!(matches!(
-            forecast(sure(120.0), sure(-0.5), 100.0, Direction::Higher),
+            sure(120.0, -0.5, 100.0, Direction::Higher),
             Forecast::Between { .. }
         ));
     }

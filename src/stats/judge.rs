@@ -83,6 +83,8 @@ pub struct Change {
     pub surplus: f64,
     /// Per cent per release, where it took several.
     pub slope_pct_per_release: Option<f64>,
+    /// The standard error of a mean over as many runs as it took, in per cent of the level before it.
+    pub mean_error_pct: f64,
     /// How many releases it took.
     pub releases: usize,
     /// Why we say so, in plain words.
@@ -181,6 +183,7 @@ fn epoch(rows: &[Row<'_>], edges: &[usize], boundary: &Boundary) -> Change {
         confidence: 1.0,
         surplus: f64::MAX,
         slope_pct_per_release: None,
+        mean_error_pct: 0.0,
         releases: 1,
         reason: format!("measured in a new way from here: {}", boundary.reason),
     }

@@ -15,39 +15,76 @@ const NEAREST: usize = 3;
 /// another way, fewer leave it to noise.
 const DRIFT_RELEASES: usize = 8;
 
+/// The level at a place as a sum of the releases' values.
+pub(super) struct Level {
+    weights: Vec<f64>,
+    /// The releases that it comes from, from the place outwards.
+    side: Vec<usize>,
+}
+
+impl Level {
+    /// What a release's own value says.
+    pub(super) fn at(n: usize, release: usize) -> Self {
+        Self::of(n, vec![release])
+    }
+
+    /// What the releases from `from` up to `release` show at the last of them.
+    pub(super) fn before(n: usize, from: usize, release: usize) -> Self {
+        let side = (from..release).rev().take(DRIFT_RELEASES + 1);
+        Self::of(n, side.collect())
+    }
+
+    /// What the releases from `release` up to `to` show at the first of them.
+    pub(super) fn after(n: usize, release: usize, to: usize) -> Self {
+        Self::of(n, (release..to).take(DRIFT_RELEASES + 1).collect())
+    }
+
+    fn of(n: usize, side: Vec<usize>) -> Self {
+        let mut weights = vec![0.0; n];
+        edge(&mut weights, &side);
+        Self { weights, side }
+    }
+}
+
 /// A change as a sum of the releases' values.
 pub(super) struct Jump {
-    pub(super) weights: Vec<f64>,
+    weights: Vec<f64>,
     /// Per release, the standard deviation of what its own uneven drift adds to the sum though it is not asked for.
     uneven: Vec<f64>,
 }
 
 impl Jump {
-    /// Of `n` values, none of which counts.
-    pub(super) fn none(n: usize) -> Self {
-        Self {
-            weights: vec![0.0; n],
-            uneven: vec![0.0; n],
-        }
-    }
-
     /// From the edge of the releases `from..span.first` to the edge of `span.last..to`.
     pub(super) fn of(values: &[Estimate], from: usize, span: Span, to: usize) -> Self {
-        let reach = DRIFT_RELEASES + 1;
-        let before: Vec<usize> = (from..span.first).rev().take(reach).collect();
-        let after: Vec<usize> = (span.last..to).take(reach).collect();
-        let mut jump = Self::none(values.len());
-        edge(&mut jump.weights, &before, -1.0);
-        edge(&mut jump.weights, &after, 1.0);
-        let spread = unevenness(values, &[&before, &after]);
+        let n = values.len();
+        let (low, high) = (
+            Level::before(n, from, span.first),
+            Level::after(n, span.last, to),
+        );
+        Self::between(values, &low, &high, span)
+    }
+
+    /// From one level to another, of which what the releases of `span` did is asked for.
+    pub(super) fn between(values: &[Estimate], low: &Level, high: &Level, span: Span) -> Self {
+        let spread = unevenness(values, &[&low.side, &high.side]);
+        let weights: Vec<f64> = high
+            .weights
+            .iter()
+            .zip(&low.weights)
+            .map(|(h, l)| h - l)
+            .collect();
+        let mut uneven = vec![0.0; values.len()];
         let mut sum_from_here = 0.0;
         for k in (1..values.len()).rev() {
-            sum_from_here += jump.weights[k];
-            if !(span.first..=span.last).contains(&k) {
-                jump.uneven[k] = spread * sum_from_here;
-            }
+            sum_from_here += weights[k];
+            let asked = if (span.first..=span.last).contains(&k) {
+                1.0
+            } else {
+                0.0
+            };
+            uneven[k] = spread * (sum_from_here - asked);
         }
-        jump
+        Self { weights, uneven }
     }
 
     /// What is left when the other change is accounted for.
@@ -92,12 +129,12 @@ impl Jump {
     }
 }
 
-/// Adds `sign` times the level at the nearest of `side` (releases from the edge outwards): the mean of the nearest
-/// few, less the drift between their middle and the edge.
-fn edge(weights: &mut [f64], side: &[usize], sign: f64) {
+/// Adds the level at the nearest of `side` (releases from the edge outwards): the mean of the nearest few, less the
+/// drift between their middle and the edge.
+fn edge(weights: &mut [f64], side: &[usize]) {
     let few = NEAREST.min(side.len());
     for i in &side[..few] {
-        weights[*i] += sign / few as f64;
+        weights[*i] += 1.0 / few as f64;
     }
     let (Some(nearest), Some(furthest)) = (side.first(), side.last()) else {
         return;
@@ -105,8 +142,8 @@ fn edge(weights: &mut [f64], side: &[usize], sign: f64) {
     if side.len() > 1 {
         let lag = (few - 1) as f64 / 2.0;
         let per_release = lag / (side.len() - 1) as f64;
-        weights[*nearest] += sign * per_release;
-        weights[*furthest] -= sign * per_release;
+        weights[*nearest] += per_release;
+        weights[*furthest] -= per_release;
     }
 }
 

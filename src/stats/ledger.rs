@@ -9,11 +9,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::jump::Jump;
+use super::jump::{Jump, Level};
 use super::tails::normal_quantile;
 use super::{Estimate, Interval};
 
-/// Releases that are named together: a step's is one, a bleed's are all from onset to end.
+/// Releases that are named together: a step's is one where it is sure which, a bleed's are all from onset to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span {
     /// The first release of the new level, at least 1.
@@ -38,16 +38,25 @@ pub struct Ledger {
     pub total: Interval,
     /// What can be named, the largest amount first.
     pub shares: Vec<Share>,
-    /// What all other releases added together; with the shares it makes the total exactly.
+    /// What the releases between those that are named added: each stretch of them together, in their order, since none of
+    /// them shows its share alone. With the shares they add up to the total, to the last digit.
+    pub together: Vec<Share>,
+    /// What all of these added.
     pub others: Interval,
     /// How many releases that is.
     pub others_count: usize,
 }
 
-/// The ledger of `values`, one estimate a release in release order, the reference first. `proven` are the steps and
-/// bleeds that were found in this stretch (others are looked for release by release); a single release whose share may
-/// as well be nought is not named all the same. None below two releases.
-pub fn ledger(values: &[Estimate], proven: &[Span], confidence: f64) -> Option<Ledger> {
+/// The ledger of `values`, one estimate a release in release order, the reference first. `proven` are the steps that were
+/// found in this stretch, each with all releases that may have made it (others are looked for release by release); a single
+/// release whose share may as well be nought is not named all the same. `bleeds` are from onset to end: their releases are
+/// named alone where they show it, and else stand together. None below two releases.
+pub fn ledger(
+    values: &[Estimate],
+    proven: &[Span],
+    bleeds: &[Span],
+    confidence: f64,
+) -> Option<Ledger> {
     if values.len() < 2 {
         return None;
     }
@@ -55,35 +64,133 @@ pub fn ledger(values: &[Estimate], proven: &[Span], confidence: f64) -> Option<L
     let proven = borne_out(values, proven, z);
     let z_tried = family_wise(confidence, values.len() - 1);
     let spans = with_single_releases(values, &proven, z, z_tried);
-    let jumps = jumps(values, &spans);
-    let mut rest = Jump::none(values.len());
-    rest.weights[0] -= 1.0;
-    rest.weights[values.len() - 1] += 1.0;
+    let n = values.len();
+    let (reference, newest) = (Level::at(n, 0), Level::at(n, n - 1));
+    let whole = Span {
+        first: 1,
+        last: n - 1,
+    };
+    let mut rest = Jump::between(values, &reference, &newest, whole);
     let total = rest.interval(values, z);
-    let mut shares = Vec::new();
-    for (span, jump) in spans.iter().zip(&jumps) {
+    let mut named = Vec::new();
+    for (span, jump) in spans.iter().zip(&jumps(values, &spans)) {
         rest.subtract(jump);
         // Who was picked for standing out among all needs the range that holds for all: luck helped to be picked.
         let z = if proven.contains(span) { z } else { z_tried };
-        shares.push(Share {
+        named.push(Share {
             span: *span,
             change: jump.interval(values, z),
         });
     }
-    shares.sort_by(|a, b| {
+    let mut together = stretches_between(values, &spans, bleeds, z);
+    let mut others = rest.interval(values, z);
+    let total = made_exact(total, &mut named, &mut together);
+    others.value = together.iter().map(|share| share.change.value).sum();
+    named.sort_by(|a, b| {
         b.change
             .value
             .abs()
             .total_cmp(&a.change.value.abs())
             .then(a.span.cmp(&b.span))
     });
-    let named: usize = spans.iter().map(|s| s.last - s.first + 1).sum();
+    let releases: usize = spans.iter().map(|s| s.last - s.first + 1).sum();
     Some(Ledger {
         total,
-        shares,
-        others: rest.interval(values, z),
-        others_count: values.len() - 1 - named,
+        shares: named,
+        together,
+        others,
+        others_count: n - 1 - releases,
     })
+}
+
+/// Where a stretch of releases begins or ends: the release whose level counts there.
+struct Edge {
+    release: usize,
+    level: Level,
+}
+
+/// What each stretch of releases between the spans added, from the level after the one to the level before the next; where
+/// a bleed begins or ends, another stretch does.
+fn stretches_between(values: &[Estimate], spans: &[Span], bleeds: &[Span], z: f64) -> Vec<Share> {
+    let n = values.len();
+    let mut found = Vec::new();
+    for i in 0..=spans.len() {
+        let before = i.checked_sub(1).map(|p| spans[p].last);
+        let next = spans.get(i).map(|span| span.first);
+        let (from, to) = (before.unwrap_or(0), next.unwrap_or(n));
+        let mut edges = vec![Edge {
+            release: from,
+            level: before.map_or_else(|| Level::at(n, 0), |last| Level::after(n, last, to)),
+        }];
+        let mut cuts: Vec<(usize, bool)> = bleeds
+            .iter()
+            .flat_map(|bleed| [(bleed.first.saturating_sub(1), true), (bleed.last, false)])
+            .filter(|(release, _)| from < *release && release + 1 < to)
+            .collect();
+        cuts.sort_unstable();
+        cuts.dedup_by_key(|(release, _)| *release);
+        for (i, (release, is_onset)) in cuts.iter().enumerate() {
+            // The level beside a climb is known from where it does not climb.
+            let level = if *is_onset {
+                let last = i.checked_sub(1).map_or(from, |p| cuts[p].0);
+                Level::before(n, last, release + 1)
+            } else {
+                Level::after(n, *release, cuts.get(i + 1).map_or(to, |next| next.0 + 1))
+            };
+            edges.push(Edge {
+                release: *release,
+                level,
+            });
+        }
+        edges.push(Edge {
+            release: to - 1,
+            level: next.map_or_else(
+                || Level::at(n, n - 1),
+                |first| Level::before(n, from, first),
+            ),
+        });
+        for pair in edges
+            .windows(2)
+            .filter(|pair| pair[0].release < pair[1].release)
+        {
+            let span = Span {
+                first: pair[0].release + 1,
+                last: pair[1].release,
+            };
+            let change = Jump::between(values, &pair[0].level, &pair[1].level, span);
+            found.push(Share {
+                span,
+                change: change.interval(values, z),
+            });
+        }
+    }
+    found
+}
+
+/// The least difference that a ledger makes, in base units: a power of two, of which sums have no rounding, and so many
+/// binary digits below the largest part.
+const LEAST: f64 = 1.0 / 1_024.0;
+const DIGITS: f64 = 48.0;
+
+/// Rounds the parts so that they add up to the total to the last digit.
+fn made_exact(total: Interval, named: &mut [Share], together: &mut [Share]) -> Interval {
+    let parts: Vec<f64> = named
+        .iter()
+        .chain(&*together)
+        .map(|share| share.change.value)
+        .collect();
+    let largest = parts
+        .iter()
+        .fold(f64::MIN_POSITIVE, |most, part| most.max(part.abs()));
+    let exact = rounded(&parts, LEAST.max((largest.log2().ceil() - DIGITS).exp2()));
+    let sum = exact.iter().sum();
+    for (share, value) in named.iter_mut().chain(together).zip(exact) {
+        share.change.value = value;
+    }
+    Interval {
+        value: sum,
+        ..total
+    }
 }
 
 /// The standard deviations that one of so many normal variables exceeds by chance this rarely (Šidák 1967).
@@ -91,19 +198,45 @@ fn family_wise(confidence: f64, tried: usize) -> f64 {
     normal_quantile(0.5 + confidence.powf(1.0 / tried as f64) / 2.0)
 }
 
-/// The proven spans that lie within the values and do not overlap, less single releases whose share may be nought.
+/// The proven spans that lie within the values, less single releases whose share may be nought; where two meet, the
+/// shorter one is as it is, and the other is what is left of it.
 fn borne_out(values: &[Estimate], proven: &[Span], z: f64) -> Vec<Span> {
-    let mut spans: Vec<Span> = proven
-        .iter()
-        .copied()
-        .filter(|s| s.first >= 1 && s.first <= s.last && s.last < values.len())
-        .collect();
+    let within = |s: &&Span| s.first >= 1 && s.first <= s.last && s.last < values.len();
+    let mut sorted: Vec<Span> = proven.iter().filter(within).copied().collect();
+    sorted.sort_by_key(|s| (s.last - s.first, s.first));
+    let mut spans: Vec<Span> = Vec::new();
+    for span in sorted {
+        let mut left = vec![span];
+        for known in &spans {
+            left = left
+                .into_iter()
+                .flat_map(|part| without(part, *known))
+                .collect();
+        }
+        spans.extend(left);
+    }
     spans.sort();
-    spans.dedup_by(|next, kept| next.first <= kept.last);
     while let Some(weakest) = least_proven(values, &spans, &jumps(values, &spans), z) {
         spans.remove(weakest);
     }
     spans
+}
+
+/// What is left of a span when another's releases are taken out.
+fn without(span: Span, other: Span) -> Vec<Span> {
+    if other.last < span.first || span.last < other.first {
+        return vec![span];
+    }
+    let before = Span {
+        first: span.first,
+        last: other.first - 1,
+    };
+    let after = Span {
+        first: other.last + 1,
+        last: span.last,
+    };
+    let is_left = |part: &Span| part.first <= part.last;
+    [before, after].into_iter().filter(is_left).collect()
 }
 
 /// The spans, and single releases away from them that stand out among all that are tried: the clearest first, since it
@@ -166,11 +299,10 @@ fn jumps(values: &[Estimate], spans: &[Span]) -> Vec<Jump> {
         .collect()
 }
 
-/// Rounds `parts` to `decimals` so that they still add up to their rounded sum: what rounding lost goes to the parts
-/// that lost most (Hamilton's method).
-pub fn rounded(parts: &[f64], decimals: u32) -> Vec<f64> {
-    let unit = 10_f64.powi(decimals as i32);
-    let scaled: Vec<f64> = parts.iter().map(|p| p * unit).collect();
+/// Rounds `parts` to multiples of `least` so that they still add up to their rounded sum: what rounding lost goes to the
+/// parts that lost most (Hamilton's method).
+pub fn rounded(parts: &[f64], least: f64) -> Vec<f64> {
+    let scaled: Vec<f64> = parts.iter().map(|p| p / least).collect();
     let mut whole: Vec<f64> = scaled.iter().map(|s| s.floor()).collect();
     let missing =
         (scaled.iter().sum::<f64>().round() - whole.iter().sum::<f64>()).max(0.0) as usize;
@@ -184,7 +316,7 @@ pub fn rounded(parts: &[f64], decimals: u32) -> Vec<f64> {
         .into_iter()
         .take(missing)
         .for_each(|i| whole[i] += 1.0);
-    whole.into_iter().map(|w| w / unit).collect()
+    whole.into_iter().map(|w| w * least).collect()
 }
 
 #[cfg(test)]
@@ -201,19 +333,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_and_others_add_up_to_the_total(values in proptest::collection::vec(1.0..1e6_f64, 2..40), se in 0.1..1e4_f64, at in 1_usize..39) {
+        fn shares_and_others_add_up_to_the_total(values in proptest::collection::vec(1.0..1e6_f64, 2..40), se in 0.1..1e4_f64, at in 1_usize..39, climb in 1_usize..39) {
             let span = Span { first: at.min(values.len() - 1), last: (at + 3).min(values.len() - 1) };
-            let found = ledger(&estimates(&values, se), &[span], 0.95).unwrap();
-            let sum: f64 = found.shares.iter().map(|s| s.change.value).sum::<f64>() + found.others.value;
-            prop_assert!((sum - found.total.value).abs() < 1e-6 * (1.0 + found.total.value.abs()));
+            let bleed = Span { first: climb, last: climb + 7 };
+            let found = ledger(&estimates(&values, se), &[span], &[bleed], 0.95).unwrap();
+            let parts = || found.shares.iter().chain(&found.together);
+            let sum: f64 = parts().map(|s| s.change.value).sum();
+            prop_assert_eq!(sum, found.total.value);
+            prop_assert_eq!(parts().rev().map(|s| s.change.value).sum::<f64>(), sum);
+            prop_assert!((sum - (values[values.len() - 1] - values[0])).abs() < 0.001);
+            let mut covered: Vec<usize> = parts().flat_map(|s| s.span.first..=s.span.last).collect();
+            covered.sort_unstable();
+            prop_assert_eq!(covered, (1..values.len()).collect::<Vec<_>>());
             let named: usize = found.shares.iter().map(|s| s.span.last - s.span.first + 1).sum();
             prop_assert_eq!(named + found.others_count, values.len() - 1);
         }
 
         #[test]
-        fn sums_hold_after_rounding(parts in proptest::collection::vec(-1e4..1e4_f64, 1..20), decimals in 0_u32..3) {
-            let shown = rounded(&parts, decimals);
-            let unit = 10_f64.powi(decimals as i32);
+        fn sums_hold_after_rounding(parts in proptest::collection::vec(-1e4..1e4_f64, 1..20), decimals in 0_i32..3) {
+            let unit = 10_f64.powi(decimals);
+            let shown = rounded(&parts, 1.0 / unit);
             let total = (parts.iter().sum::<f64>() * unit).round() / unit;
             prop_assert!((shown.iter().sum::<f64>() - total).abs() < 1e-6);
             prop_assert!(shown.iter().zip(&parts).all(|(s, p)| (s - p).abs() <= 1.0 / unit + 1e-9));
@@ -222,16 +361,16 @@ mod tests {
         #[test]
         fn reversed_values_mirror_the_ledger(values in proptest::collection::vec(1.0..1e3_f64, 2..20)) {
             let mirrored: Vec<f64> = values.iter().map(|v| -v).collect();
-            let (there, back) = (ledger(&estimates(&values, 20.0), &[], 0.95).unwrap(), ledger(&estimates(&mirrored, 20.0), &[], 0.95).unwrap());
+            let (there, back) = (ledger(&estimates(&values, 20.0), &[], &[], 0.95).unwrap(), ledger(&estimates(&mirrored, 20.0), &[], &[], 0.95).unwrap());
             prop_assert_eq!(there.shares.len(), back.shares.len());
-            prop_assert!((there.others.value + back.others.value).abs() < 1e-9);
+            prop_assert!((there.others.value + back.others.value).abs() < 0.01);
         }
     }
 
     #[test]
     fn the_largest_share_comes_first_and_who_stopped_it_is_credited() {
         let values = [100.0, 100.0, 112.0, 112.0, 112.0, 104.0, 104.0];
-        let found = ledger(&estimates(&values, 0.5), &[], 0.95).unwrap();
+        let found = ledger(&estimates(&values, 0.5), &[], &[], 0.95).unwrap();
         let named: Vec<(usize, f64)> = found
             .shares
             .iter()
@@ -249,16 +388,18 @@ mod tests {
             .collect();
         let found = ledger(
             &estimates(&values, 0.5),
+            &[],
             &[Span { first: 9, last: 22 }],
             0.95,
         )
         .unwrap();
-        let bleed = found.shares.first().expect("the bleed is named");
+        let bleed = found.together.iter().find(|share| share.span.first == 9);
+        let bleed = bleed.expect("the bleed stands together");
         assert!(
             bleed.change.lower < 5.6 && bleed.change.upper > 5.6 && bleed.change.half_width() < 1.4,
             "{bleed:?}"
         );
-        assert_eq!(found.others_count, 15);
+        assert_eq!((bleed.span.last, found.shares.len()), (22, 0));
     }
 
     #[test]
@@ -267,7 +408,7 @@ mod tests {
         let named: usize = (0..400)
             .map(|_| {
                 let values: Vec<f64> = (0..30).map(|_| 100.0 + random.normal()).collect();
-                ledger(&estimates(&values, 1.0), &[], 0.95)
+                ledger(&estimates(&values, 1.0), &[], &[], 0.95)
                     .unwrap()
                     .shares
                     .len()
@@ -292,7 +433,7 @@ mod tests {
         let mut random = Seeded::new(12);
         let (mut named, mut wrong) = (0, 0);
         for _ in 0..300 {
-            let found = ledger(&ramp(&mut random, 0.7, 0, 0.0), &[], 0.95).unwrap();
+            let found = ledger(&ramp(&mut random, 0.7, 0, 0.0), &[], &[], 0.95).unwrap();
             named += found.shares.len();
             let holds = |s: &&Share| s.change.lower <= 0.7 && s.change.upper >= 0.7;
             wrong += found.shares.iter().filter(|s| !holds(s)).count();
@@ -312,6 +453,7 @@ mod tests {
                     first: 15,
                     last: 15,
                 }],
+                &[],
                 0.95,
             )
             .unwrap();
@@ -343,7 +485,7 @@ mod tests {
                     last: *i,
                 })
                 .collect();
-            let found = ledger(&estimates(&bleed, 10.0), &spans, 0.95).unwrap();
+            let found = ledger(&estimates(&bleed, 10.0), &spans, &[], 0.95).unwrap();
             for share in &found.shares {
                 let i = share.span.first;
                 let own = bleed[i] - bleed[i - 1];
@@ -359,12 +501,61 @@ mod tests {
     #[test]
     fn a_proven_release_that_its_neighbours_do_not_bear_out_goes_to_the_others() {
         let flat = [100.0, 100.4, 99.8, 100.1, 100.2, 99.9, 100.0];
-        let found = ledger(&estimates(&flat, 0.5), &[Span { first: 3, last: 3 }], 0.95).unwrap();
+        let found = ledger(
+            &estimates(&flat, 0.5),
+            &[Span { first: 3, last: 3 }],
+            &[],
+            0.95,
+        )
+        .unwrap();
         assert_eq!((found.shares.len(), found.others_count), (0, 6));
     }
 
     #[test]
+    fn what_is_not_named_stands_together_in_its_order() {
+        let values = [100.0, 100.4, 99.9, 112.0, 112.3, 111.8, 112.1, 104.0, 104.2];
+        let found = ledger(&estimates(&values, 0.5), &[], &[], 0.95).unwrap();
+        let spans: Vec<(usize, usize)> = found
+            .together
+            .iter()
+            .map(|share| (share.span.first, share.span.last))
+            .collect();
+        assert_eq!(spans, [(1, 2), (4, 6), (8, 8)]);
+        let may_be_nought = |s: &Share| s.change.lower < 0.0 && s.change.upper > 0.0;
+        assert!(found.together.iter().all(may_be_nought), "{found:?}");
+    }
+
+    #[test]
+    fn a_step_within_a_bleed_stands_alone_and_the_rest_of_the_bleed_beside_it() {
+        let mut random = Seeded::new(8);
+        let values: Vec<f64> = (0..30_i32)
+            .map(|i| {
+                let step = if i >= 15 { 20.0 } else { 0.0 };
+                100.0 + step + 0.4 * f64::from((i - 8).clamp(0, 14)) + 0.3 * random.normal()
+            })
+            .collect();
+        let span = |(first, last)| Span { first, last };
+        let (steps, bleeds) = ([span((15, 15))], [span((9, 22))]);
+        let found = ledger(&estimates(&values, 0.5), &steps, &bleeds, 0.95).unwrap();
+        let [step] = &found.shares[..] else {
+            panic!("{found:?}")
+        };
+        assert!((step.change.value - 20.4).abs() < 1.5, "{found:?}");
+        let stretches: Vec<(usize, usize, f64)> = found
+            .together
+            .iter()
+            .map(|s| (s.span.first, s.span.last, s.change.value))
+            .collect();
+        let expected = [(1, 8, 0.0), (9, 14, 2.4), (16, 22, 2.8), (23, 29, 0.0)];
+        assert_eq!(stretches.len(), expected.len(), "{stretches:?}");
+        for (told, (first, last, change)) in stretches.iter().zip(expected) {
+            assert_eq!((told.0, told.1), (first, last));
+            assert!((told.2 - change).abs() < 1.5, "{stretches:?}");
+        }
+    }
+
+    #[test]
     fn one_release_has_no_ledger() {
-        assert_eq!(ledger(&estimates(&[1.0], 0.1), &[], 0.95), None);
+        assert_eq!(ledger(&estimates(&[1.0], 0.1), &[], &[], 0.95), None);
     }
 }

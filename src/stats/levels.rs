@@ -118,6 +118,13 @@ impl Levels {
         own.max(least) * self.inflation[end - start] / self.weight(start, end)
     }
 
+    /// Standard error of the mean of so many usual runs about a level or line.
+    pub(super) fn error_of_mean(&self, runs: usize) -> f64 {
+        let n = runs.clamp(1, self.inflation.len().max(2) - 1);
+        let inflation = self.inflation.get(n).copied().unwrap_or(1.0);
+        (self.variance * inflation / n as f64).sqrt()
+    }
+
     /// Variance that one run adds to a sum over long stretches.
     pub(super) fn long_run_variance(&self) -> f64 {
         self.variance * self.inflation.last().copied().unwrap_or(1.0)

@@ -273,6 +273,7 @@ mod tests {
             confidence: 1.0,
             surplus: 0.0,
             slope_pct_per_release: None,
+            mean_error_pct: 0.0,
             releases: 1,
             reason: String::new(),
         };

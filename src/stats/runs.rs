@@ -6,7 +6,7 @@
 //! from the series' own history. Cannot see what all runs of a release share, such as a code layout.
 
 use super::tails::{f_above, normal_quantile, t_quantile};
-use super::{Interval, Needs};
+use super::{Estimate, Interval, Needs};
 
 /// How much single runs of one series scatter around their release's true value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,20 +91,43 @@ fn around(mean: f64, half: f64, log: bool) -> Interval {
     }
 }
 
+/// A release's value with its likeliest standard error, for sums and differences of many releases: what their errors do
+/// together needs no allowance for each. None where it has no run, or nothing says how noisy it is.
+pub fn estimate(values: &[f64], history: Option<&Noise>) -> Option<Estimate> {
+    let logs = logarithms(values);
+    let is_log = logs.is_some();
+    let own = spread(logs.as_deref().unwrap_or(values))?;
+    let noise = pooled(&own, history.filter(|_| is_log).copied())?;
+    let error = noise.sd_log / (own.df + 1.0).sqrt();
+    let value = if is_log { own.mean.exp() } else { own.mean };
+    Some(Estimate {
+        value,
+        se: if is_log { value * error } else { error },
+    })
+}
+
 /// A release's own spread and its history's, pooled by their degrees of freedom; none where neither says anything.
 ///
-/// History is widened by its own standard error, capped at [`HISTORY_DF`], and left out where the runs at hand are
-/// clearly wilder than it.
+/// History is widened by its own standard error.
 pub(super) fn combined(own: &Spread, history: Option<&Noise>) -> Option<Noise> {
+    let widened = |noise: &Noise| Noise {
+        sd_log: noise.sd_log * (1.0 + 1.0 / (2.0 * noise.df).sqrt()),
+        df: noise.df,
+    };
+    let lent = history.filter(|h| h.df > 0.0 && h.sd_log > 0.0);
+    pooled(own, lent.map(widened))
+}
+
+/// The same of noise as it is given: capped at [`HISTORY_DF`], and left out where the runs at hand are clearly wilder.
+fn pooled(own: &Spread, history: Option<Noise>) -> Option<Noise> {
     let alone = (own.df > 0.0 && own.sd > 0.0).then_some(Noise {
         sd_log: own.sd,
         df: own.df,
     });
-    let Some(lent) = history.filter(|h| h.df > 0.0 && h.sd_log > 0.0) else {
+    let Some(Noise { sd_log: sd, df }) = history.filter(|h| h.df > 0.0 && h.sd_log > 0.0) else {
         return alone;
     };
-    let sd = lent.sd_log * (1.0 + 1.0 / (2.0 * lent.df).sqrt());
-    let df = lent.df.min(HISTORY_DF);
+    let df = df.min(HISTORY_DF);
     if own.df > 0.0 && f_above((own.sd / sd).powi(2), own.df, df) < WILDER {
         return alone;
     }

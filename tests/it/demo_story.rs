@@ -372,12 +372,17 @@ async fn shares_and_others_add_up_to_the_whole_change() {
             for ledger in ledgers.as_array().unwrap() {
                 let value = |interval: &Value| interval["value"].as_f64().unwrap();
                 let shares = ledger["shares"].as_array().unwrap();
-                let of_shares: f64 = shares.iter().map(|share| value(&share["change"])).sum();
-                let sum = of_shares + value(&ledger["others"]);
+                let together = ledger["together"].as_array().unwrap();
+                let sum = |shares: &[Value]| -> f64 {
+                    shares.iter().map(|share| value(&share["change"])).sum()
+                };
+                let (of_shares, of_others) = (sum(shares), sum(together));
                 let total = value(&ledger["total"]);
+                // As exact as the conversion into the unit that is shown.
+                let is = |sum: f64, whole: f64| (sum - whole).abs() <= 1e-12 * whole.abs().max(1.0);
                 assert!(
-                    (sum - total).abs() <= 1e-6 * total.abs().max(1e-3),
-                    "{flow}{since}: {sum} is not {ledger:#}"
+                    is(of_shares + of_others, total) && is(of_others, value(&ledger["others"])),
+                    "{flow}{since}: {ledger:#}"
                 );
                 accounts += 1;
                 named += shares.len();

@@ -12,7 +12,7 @@ use crate::http::api::series::statistic_name;
 use crate::http::error::{Error, Result};
 use crate::http::{App, auth};
 use crate::record::{Record, Tracked};
-use crate::standing::{self, Account};
+use crate::standing::{self, Account, LedgerShare};
 use crate::stats::Interval;
 use crate::stats::headroom::Forecast;
 use crate::verdict::native_unit;
@@ -34,6 +34,8 @@ pub struct ShareRow {
     pub release: String,
     /// The last one, where it is several.
     pub last_release: String,
+    /// How many releases these are.
+    pub releases: usize,
     /// What they added, with its range.
     #[schema(value_type = Object)]
     pub change: Interval,
@@ -41,7 +43,7 @@ pub struct ShareRow {
     pub note: Option<String>,
 }
 
-/// A series' ledger; shares and others add up to the total.
+/// A series' ledger; `shares` and `together` add up to the total.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct LedgerRow {
     /// The series.
@@ -61,7 +63,9 @@ pub struct LedgerRow {
     pub total: Interval,
     /// What can be named, the largest first.
     pub shares: Vec<ShareRow>,
-    /// What the others added together.
+    /// What the releases between them added, each stretch together, in their order: none of them shows its share alone.
+    pub together: Vec<ShareRow>,
+    /// What all of these added.
     #[schema(value_type = Object)]
     pub others: Interval,
     /// How many releases that is.
@@ -85,6 +89,13 @@ fn judged<'a>(record: &'a Record, flow: &'a str, metric: Option<&str>) -> Vec<&'
 fn ledger_row(tracked: &Tracked, q: Option<f64>, account: Account) -> LedgerRow {
     let unit = native_unit(tracked);
     let native = |interval: Interval| interval.scaled(unit.to_native(1.0));
+    let row = |share: LedgerShare| ShareRow {
+        release: share.first,
+        last_release: share.last,
+        releases: share.releases,
+        change: native(share.change),
+        note: share.note,
+    };
     LedgerRow {
         series: tracked.id.to_string(),
         metric: tracked.series.metric.clone(),
@@ -93,16 +104,8 @@ fn ledger_row(tracked: &Tracked, q: Option<f64>, account: Account) -> LedgerRow 
         since: account.since,
         until: account.until,
         total: native(account.total),
-        shares: account
-            .shares
-            .into_iter()
-            .map(|share| ShareRow {
-                release: share.first,
-                last_release: share.last,
-                change: native(share.change),
-                note: share.note,
-            })
-            .collect(),
+        shares: account.shares.into_iter().map(row).collect(),
+        together: account.together.into_iter().map(row).collect(),
         others: native(account.others),
         others_count: account.others_count,
     }
@@ -180,8 +183,7 @@ pub async fn ledger_csv(
     ];
     let mut rows = Vec::new();
     for ledger in ledgers {
-        let others = format!("{} others", ledger.others_count);
-        let named = ledger.shares.iter().map(|share| {
+        let named = ledger.shares.iter().chain(&ledger.together).map(|share| {
             (
                 share.release.clone(),
                 share.last_release.clone(),
@@ -190,15 +192,12 @@ pub async fn ledger_csv(
             )
         });
         let all: Vec<_> = named
-            .chain([
-                (others, String::new(), ledger.others, String::new()),
-                (
-                    "total".to_owned(),
-                    String::new(),
-                    ledger.total,
-                    String::new(),
-                ),
-            ])
+            .chain([(
+                "total".to_owned(),
+                String::new(),
+                ledger.total,
+                String::new(),
+            )])
             .collect();
         for (release, last, change, note) in all {
             rows.push(vec![

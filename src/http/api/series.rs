@@ -302,6 +302,7 @@ async fn evidence(app: &App, record: &Record, tracked: &Tracked) -> Result<Vec<P
             }
             .interval(CONFIDENCE)
         }),
+        se: unit.se,
         bare: unit.se.is_none().then_some(unit.value),
         needs: None,
         count: unit.count,

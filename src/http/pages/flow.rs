@@ -59,6 +59,8 @@ pub struct PointRow {
 pub struct LedgerCard {
     /// The chart.
     pub waterfall: Waterfall,
+    /// The releases that are named in no share, each stretch of them together, with what they added.
+    pub together: Vec<(String, Quantity)>,
     /// The reference's release.
     pub since: String,
     /// The release that stopped a bleed, and who is credited; may be empty.

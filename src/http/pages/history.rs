@@ -452,6 +452,7 @@ mod tests {
             measured_us: (time_us, time_us),
             q: None,
             interval: None,
+            se: None,
             bare: Some(1.0),
             needs: None,
             count: 1,

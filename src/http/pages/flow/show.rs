@@ -21,7 +21,7 @@ use crate::stats::Direction;
 use crate::store::{Finding, SeriesId};
 use crate::wording::moment::DAY_US;
 use crate::wording::names::{flow_title, metric_name};
-use crate::wording::number::counted;
+use crate::wording::number::{count, counted};
 use crate::wording::quantity::Quantity;
 use crate::wording::state::{Kind, Life, State as Stands, enforcement};
 
@@ -317,6 +317,18 @@ async fn ledger(visit: &Visit, tracked: &Tracked, q: Option<f64>) -> Result<Opti
     else {
         return Ok(None);
     };
+    let together = account.together.iter().map(|share| {
+        let name = match share.releases {
+            1 => share.first.clone(),
+            more => format!(
+                "{}–{}, {} together",
+                share.first,
+                share.last,
+                count(more as u64)
+            ),
+        };
+        (name, tracked.quantity(&share.change))
+    });
     let shares = account.shares.iter().map(|share| Share {
         release: if share.first == share.last {
             share.first.clone()
@@ -346,6 +358,7 @@ async fn ledger(visit: &Visit, tracked: &Tracked, q: Option<f64>) -> Result<Opti
             total: tracked.quantity(&account.total),
             higher_is_better,
         },
+        together: together.collect(),
         since: account.since,
         credit: credit(visit, tracked),
     }))
