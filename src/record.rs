@@ -3,6 +3,7 @@
 
 mod epochs;
 mod measured;
+pub mod mix;
 mod points;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

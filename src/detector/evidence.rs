@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use collectors::report::{Direction, Source};
 use serde::{Deserialize, Serialize};
 
+use super::mix::SameVisitors;
 use crate::record::Tracked;
 use crate::stats::Interval;
 use crate::stats::headroom::Forecast;
@@ -77,6 +78,9 @@ pub struct Evidence {
     /// Whether it was us who closed it: what shows again is then open again.
     #[serde(default)]
     pub closed_by_us: bool,
+    /// The change with the same visitors, of field series where several classes of them come.
+    #[serde(default)]
+    pub same_visitors: Option<SameVisitors>,
 }
 
 impl Evidence {
@@ -111,6 +115,7 @@ impl Evidence {
             since_us: None,
             since_onset: 0,
             closed_by_us: false,
+            same_visitors: None,
         }
     }
 
@@ -176,8 +181,21 @@ impl Evidence {
                 since,
                 self.end_release.as_deref(),
             ),
+            ("mix", Some(change)) => {
+                let same = self.same_visitors.as_ref();
+                let effect = same.map_or(Interval::exact(0.0), |same| same.effect_pct);
+                let classes = same.map_or(&[][..], |same| &same.classes);
+                let same = Quantity::percent(effect.value, effect.lower, effect.upper);
+                finding::mix(&subject, since, classes, &change, &same)
+            }
             _ => finding::epoch(&subject, since, &self.reason),
         };
+        if let Some(same) = self.same_visitors.as_ref().filter(|same| !same.is_mix)
+            && !same.classes.is_empty()
+        {
+            let only = same.classes.join("; ");
+            self.sentence.push_str(&format!("; only {only} shows it"));
+        }
     }
 
     /// Says that a budget is kept again.

@@ -6,6 +6,7 @@
 pub mod breach;
 pub mod evidence;
 pub mod missing;
+pub mod mix;
 mod reconcile;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,9 @@ use crate::stats::alarm_budget;
 use crate::stats::common_mode::{Member, judge_together};
 use crate::stats::epoch::Boundary;
 use crate::stats::judge::{Change, Row, Settings, judge};
-use crate::store::{Finding, FindingState, Lease, ProjectId, SeriesId, Store, StoreError};
+use crate::store::{
+    Finding, FindingChange, FindingState, Lease, ProjectId, SeriesId, Store, StoreError,
+};
 
 use reconcile::Reconciled;
 
@@ -137,7 +140,10 @@ async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, 
         let surpluses: Vec<f64> = new.iter().map(|(surplus, _)| *surplus).collect();
         let told = alarm_budget::afforded(&surpluses, record.series.len(), alarms);
         let told = new.into_iter().zip(told).filter(|(_, is_told)| *is_told);
-        changes.extend(told.map(|((_, change), _)| change));
+        for ((_, mut change), _) in told {
+            tell_of_visitors(store, &record, &mut change, url).await?;
+            changes.push(change);
+        }
     }
     changes.extend(breach::look(store, &record, &dirty, url, now_us()).await?);
     changes.extend(missing::look(store, &record, url, now_us()).await?);
@@ -148,6 +154,40 @@ async fn judge_project(store: &Store, lease: &Lease, url: &str) -> Result<bool, 
         .record_judgement(lease, &changes, &waiting, now_us())
         .await?;
     Ok(true)
+}
+
+/// Looks at a new finding of the field with the same visitors.
+async fn tell_of_visitors(
+    store: &Store,
+    record: &Record,
+    change: &mut FindingChange,
+    url: &str,
+) -> Result<(), StoreError> {
+    let series = change.finding.series;
+    let Some(tracked) = series.and_then(|id| record.series.get(&id)) else {
+        return Ok(());
+    };
+    if !tracked.series.is_field() {
+        return Ok(());
+    }
+    let store = &store.for_one_request();
+    let (measured, _) = units(store, record, tracked).await?;
+    let same = mix::same_visitors(store, record, tracked, &measured, &change.finding);
+    let Some(same) = same.await? else {
+        return Ok(());
+    };
+    let judged = reconcile::Judged {
+        record,
+        tracked,
+        q: record.watched(tracked),
+        measured: &measured,
+        changes: &[],
+        kept_from_us: kept_from_us(record, tracked),
+        url,
+        now_us: now_us(),
+    };
+    judged.tell_of_visitors(change, same);
+    Ok(())
 }
 
 /// The alarms that were told in the quarter before and still hold.

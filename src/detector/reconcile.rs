@@ -11,6 +11,7 @@ use crate::stats::replay::pair;
 use crate::store::{Finding, FindingChange, FindingEvent, FindingState, Id, NewDelivery};
 
 use super::evidence::Evidence;
+use super::mix::SameVisitors;
 
 /// A finding is taken back only when so many new runs have come with which it is no longer seen.
 const PATIENCE: u32 = 3;
@@ -48,7 +49,7 @@ const BASELINE: usize = 30;
 const ENDED: usize = 10;
 
 /// Kinds that this module keeps; breaches and missing data have rules of their own.
-const KINDS: [&str; 4] = ["step", "bleed", "improvement", "epoch"];
+const KINDS: [&str; 5] = ["step", "bleed", "improvement", "epoch", "mix"];
 
 /// What a judgement makes of a series' findings.
 #[derive(Default)]
@@ -79,13 +80,25 @@ impl Judged<'_> {
         let mut reconciled = Reconciled::default();
         for (change, matched) in self.changes.iter().zip(&matched) {
             match matched {
+                // What the visitors did is looked at again when it grows: pages may have changed since.
+                Some(index) if known[*index].0.kind == "mix" => {
+                    let (finding, before) = &known[*index];
+                    let was = before.effect_pct.map_or(0.0, |effect| effect.value.abs());
+                    if change.is_firm() && change.effect_pct.value.abs() >= WORSE * was {
+                        let again = self.opened(change, Some(finding));
+                        reconciled.new.push((change.surplus, again));
+                    }
+                }
                 Some(index) => {
                     let refined = self.refined(&known[*index], change);
                     reconciled.known.extend(refined);
                 }
                 // What the next runs may still take back is not told yet.
                 None if !change.is_firm() => {}
-                None => reconciled.new.push((change.surplus, self.opened(change))),
+                None => {
+                    let new = self.opened(change, None);
+                    reconciled.new.push((change.surplus, new));
+                }
             }
         }
         for (index, (finding, evidence)) in known.iter().enumerate() {
@@ -96,22 +109,26 @@ impl Judged<'_> {
         reconciled
     }
 
-    fn opened(&self, change: &Change) -> FindingChange {
-        let id = Id::new();
-        let mut evidence = self.evidence(change);
+    /// A new finding, or what a known one becomes.
+    fn opened(&self, change: &Change, known: Option<&Finding>) -> FindingChange {
+        let id = known.map_or_else(Id::new, |known| known.id);
+        let mut evidence = self.evidence(change, None);
         evidence.closed_by_us = evidence.ended_by.is_some();
         let kind = kind_word(change);
         let mut finding = Finding {
             id,
             series: Some(self.tracked.id),
-            identity: format!("{}/{id}", self.tracked.id),
+            identity: known.map_or_else(
+                || format!("{}/{id}", self.tracked.id),
+                |known| known.identity.clone(),
+            ),
             kind: kind.to_owned(),
             state: FindingState::Open,
             flow: self.tracked.flow.clone(),
             owner: self.owner(),
             assignee: None,
             onset_us: self.measured[change.index].time_us,
-            detected_us: self.now_us,
+            detected_us: known.map_or(self.now_us, |known| known.detected_us),
             updated_us: self.now_us,
             snoozed_until_us: None,
             closed_us: None,
@@ -137,12 +154,38 @@ impl Judged<'_> {
         self.change(finding, "opened", note, deliveries)
     }
 
+    /// Says of a new finding what it is with the same visitors; what only they did is closed and alerts nobody.
+    pub(super) fn tell_of_visitors(&self, new: &mut FindingChange, same: SameVisitors) {
+        let Some(mut evidence) = Evidence::read(&new.finding.evidence) else {
+            return;
+        };
+        let finding = &mut new.finding;
+        let is_told = !new.deliveries.is_empty() && !same.is_mix;
+        if same.is_mix {
+            finding.kind = "mix".to_owned();
+            finding.state = FindingState::Resolved;
+            finding.closed_us = Some(self.now_us);
+            finding.told_pct = None;
+            evidence.forecast = None;
+        }
+        evidence.same_visitors = Some(same);
+        let onset_us = finding.onset_us;
+        evidence.say(&finding.kind, &finding.flow, onset_us, self.now_us);
+        finding.evidence = evidence.to_json();
+        new.event.note = evidence.sentence.clone();
+        new.deliveries = if is_told {
+            self.deliveries(finding, &evidence, "opened")
+        } else {
+            Vec::new()
+        };
+    }
+
     fn refined(&self, known: &(Finding, Evidence), change: &Change) -> Option<FindingChange> {
         let (finding, before) = known;
         if self.is_out_of_reach(finding, before) {
             return None;
         }
-        let mut evidence = self.evidence(change);
+        let mut evidence = self.evidence(change, before.same_visitors.clone());
         let mut finding = finding.clone();
         finding.kind = kind_word(change).to_owned();
         finding.onset_us = self.measured[change.index].time_us;
@@ -327,7 +370,7 @@ impl Judged<'_> {
         }
     }
 
-    fn evidence(&self, change: &Change) -> Evidence {
+    fn evidence(&self, change: &Change, same_visitors: Option<SameVisitors>) -> Evidence {
         let release = |index: usize| {
             let rank = self.measured[index.min(self.measured.len() - 1)].release;
             self.record
@@ -337,6 +380,7 @@ impl Judged<'_> {
                 .unwrap_or_default()
         };
         let mut evidence = Evidence::about(self.tracked, self.q, self.now_us);
+        evidence.same_visitors = same_visitors;
         let from = self.level_before(change.index);
         evidence.reason = change.reason.clone();
         evidence.onset_release = Some(release(change.index));

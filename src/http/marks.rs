@@ -126,7 +126,7 @@ impl Kind {
             Kind::Improvement => ("within", "down"),
             Kind::Breach => ("breach", "breach"),
             Kind::Missing => ("stale", "clock"),
-            Kind::Epoch => ("ref", "bars"),
+            Kind::Epoch | Kind::Mix => ("ref", "bars"),
         };
         Mark {
             colour,

@@ -204,6 +204,7 @@ pub(super) mod tests {
             since_us: None,
             since_onset: 0,
             closed_by_us: false,
+            same_visitors: None,
         };
         evidence.say(kind, "checkout", NOW_US - 105 * DAY_US, NOW_US);
         evidence

@@ -100,18 +100,21 @@ pub enum Kind {
     Missing,
     /// Measured in a new way.
     Epoch,
+    /// Other visitors than before.
+    Mix,
     /// A change for the better.
     Improvement,
 }
 
 impl Kind {
     /// Every kind, worst first.
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 7] = [
         Kind::Breach,
         Kind::Bleed,
         Kind::Step,
         Kind::Missing,
         Kind::Epoch,
+        Kind::Mix,
         Kind::Improvement,
     ];
 
@@ -128,6 +131,7 @@ impl Kind {
             Kind::Step => "step",
             Kind::Missing => "missing",
             Kind::Epoch => "epoch",
+            Kind::Mix => "mix",
             Kind::Improvement => "improvement",
         }
     }
@@ -140,6 +144,7 @@ impl Kind {
             Kind::Step => "Step",
             Kind::Missing => "Missing data",
             Kind::Epoch => "New epoch",
+            Kind::Mix => "Other visitors",
             Kind::Improvement => "Improvement",
         }
     }

@@ -27,6 +27,7 @@ mod interleavings;
 mod judging;
 mod leases;
 mod migrations;
+mod mix;
 mod notifier;
 mod outage;
 mod page_views;

@@ -124,6 +124,15 @@ pub(super) fn facts(visit: &Visit, finding: &Finding, evidence: &Evidence) -> Ve
         }
         _ => {}
     }
+    if let Some(same) = &evidence.same_visitors {
+        let effect = same.effect_pct;
+        let change = Quantity::percent(effect.value, effect.lower, effect.upper);
+        facts.push(Fact::new(
+            "With the same visitors",
+            change.signed(),
+            change.range(),
+        ));
+    }
     if let Some(confidence) = evidence.confidence {
         let rests_on = match evidence.samples {
             0 => String::new(),

@@ -90,6 +90,7 @@ impl FindingPage {
         match self.kind {
             Kind::Bleed => terms(&["P75", "range [a, b]", "slow bleed", "headroom"]),
             Kind::Epoch => terms(&["epoch"]),
+            Kind::Mix => terms(&["P75", "range [a, b]", "reference mix"]),
             _ => terms(&["P75", "range [a, b]"]),
         }
     }

@@ -74,6 +74,7 @@ impl FindingCard {
             Kind::Breach => format!("{flow} is over its budget"),
             Kind::Missing => format!("{flow} has gone silent"),
             Kind::Epoch => format!("{flow} is measured anew"),
+            Kind::Mix => format!("{flow} has other visitors"),
             Kind::Step => match self.manner.comparative(if self.manner == Manner::Yield {
                 -1.0
             } else {

@@ -1,16 +1,14 @@
 //! The mix of visitors then and now, and the change as if the same visitors had come as then.
 
-use std::collections::BTreeMap;
-
 use crate::chart::mix::{MixBar, MixStrip};
 use crate::http::error::Result;
 use crate::http::pages::facts::Change;
 use crate::http::pages::visit::Visit;
-use crate::record::{CONFIDENCE, DAY_US, Tracked};
+use crate::record::mix::{Mix, as_if, mix};
+use crate::record::{DAY_US, Tracked};
+use crate::stats::Interval;
 use crate::stats::difference::change_pct;
-use crate::stats::mix::{Stratum as Weighted, reweighted};
-use crate::stats::{Interval, Needs};
-use crate::store::{Stratum, Window};
+use crate::store::Window;
 use crate::wording::quantity::Quantity;
 
 use super::MixCard;
@@ -49,13 +47,13 @@ fn card(
     then: &Window,
     now: &Window,
 ) -> Option<MixCard> {
-    let (before, after) = (shares(then), shares(now));
+    let (before, after) = (mix(then.body.as_ref()?), mix(now.body.as_ref()?));
     if before.len() < 2 {
         return None;
     }
     let value = |window: &Window| window.body.as_ref()?.percentile(q).ok();
     let (base, observed) = (value(then)?, value(now)?);
-    let same_visitors = as_then(&before, now, q).ok()?;
+    let same_visitors = as_if(&before, now.body.as_ref()?, q).ok()?;
     let change = |value: &Interval| {
         let percent = change_pct(&base, value)?;
         Some(Change {
@@ -77,74 +75,15 @@ fn card(
     })
 }
 
-/// A class of visitors in words: "mobile, DE, navigate".
-fn class(stratum: &Stratum) -> String {
-    let parts = [&stratum.device, &stratum.country, &stratum.navigation];
-    let known: Vec<&str> = parts
-        .into_iter()
-        .map(String::as_str)
-        .filter(|part| !part.is_empty() && *part != "unknown")
-        .collect();
-    if known.is_empty() {
-        "unknown".to_owned()
-    } else {
-        known.join(", ")
-    }
-}
-
-/// How many visitors a stratum's sample stands for.
-fn visitors(stratum: &Stratum, count: u64) -> f64 {
-    count as f64 * 1e6 / f64::from(stratum.rate_ppm.max(1))
-}
-
-/// Each class's share of the visitors.
-fn shares(window: &Window) -> BTreeMap<String, f64> {
-    let mut shares: BTreeMap<String, f64> = BTreeMap::new();
-    for (stratum, packed) in window.body.iter().flat_map(|body| &body.strata) {
-        *shares.entry(class(stratum)).or_default() += visitors(stratum, packed.0.count());
-    }
-    let total: f64 = shares.values().sum();
-    if total > 0.0 {
-        shares.values_mut().for_each(|share| *share /= total);
-    }
-    shares
-}
-
-/// The percentile now, each class weighted as then; strata of one class share its weight by the visitors they stand for.
-fn as_then(
-    before: &BTreeMap<String, f64>,
-    now: &Window,
-    q: f64,
-) -> std::result::Result<Interval, Needs> {
-    let strata: Vec<_> = now.body.iter().flat_map(|body| &body.strata).collect();
-    let mut of_class: BTreeMap<String, f64> = BTreeMap::new();
-    for (stratum, packed) in &strata {
-        *of_class.entry(class(stratum)).or_default() += visitors(stratum, packed.0.count());
-    }
-    let weighted: Vec<Weighted> = strata
-        .iter()
-        .filter_map(|(stratum, packed)| {
-            let class = class(stratum);
-            let within = visitors(stratum, packed.0.count()) / of_class.get(&class)?;
-            Some(Weighted::of(before.get(&class)? * within, &packed.0))
-        })
-        .collect();
-    reweighted(&weighted, q, CONFIDENCE).map(|found| found.interval)
-}
-
 /// Two bars with the same classes in the same order, the largest of then first.
-fn bars(
-    reference: &str,
-    before: &BTreeMap<String, f64>,
-    after: &BTreeMap<String, f64>,
-) -> (MixBar, MixBar) {
+fn bars(reference: &str, before: &Mix, after: &Mix) -> (MixBar, MixBar) {
     let mut classes: Vec<(&String, f64)> = before
         .iter()
         .map(|(class, share)| (class, *share))
         .collect();
     classes.sort_by(|a, b| b.1.total_cmp(&a.1));
     classes.truncate(SEGMENTS);
-    let bar = |name: &str, shares: &BTreeMap<String, f64>| {
+    let bar = |name: &str, shares: &Mix| {
         let share = |class: &str| shares.get(class).copied().unwrap_or(0.0);
         let mut segments: Vec<(String, f64)> = classes
             .iter()
@@ -180,17 +119,5 @@ mod tests {
         assert_eq!(then.segments[0].0, "a");
         assert_eq!(now.segments[0].1, 0.3);
         assert!((now.segments.iter().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_class_leaves_out_what_is_not_known() {
-        let stratum = |country: &str| Stratum {
-            rate_ppm: 1_000_000,
-            device: "mobile".into(),
-            country: country.into(),
-            navigation: String::new(),
-        };
-        assert_eq!(class(&stratum("unknown")), "mobile");
-        assert_eq!(class(&stratum("DE")), "mobile, DE");
     }
 }
