@@ -1,6 +1,7 @@
 //! One project's record as it stands: what is declared, what was measured, in which order. Everything that judges or
 //! shows reads from here, so that all of them see the same flows, releases, epochs and points.
 
+mod compared;
 mod epochs;
 mod measured;
 pub mod mix;

@@ -4,6 +4,7 @@ pub mod api;
 mod as_page;
 pub mod assets;
 pub mod auth;
+mod badge;
 mod body;
 mod csv;
 mod door;
@@ -154,6 +155,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::series::points))
         .routes(routes!(api::series::points_csv))
         .routes(routes!(api::series::histogram))
+        .routes(routes!(api::compare::show))
         .routes(routes!(api::gates::ask, api::gates::list))
         .routes(routes!(api::gates::one))
         .routes(routes!(api::findings::list))
@@ -216,6 +218,7 @@ pub fn router(app: App) -> Router {
         .merge(guarded)
         .merge(open)
         .merge(pages::router())
+        .route("/badge/{project}/{file}", get(badge::show))
         .route("/api/openapi.json", get(async || Json(openapi())))
         .fallback(async || error::Error::not_found())
         .layer(

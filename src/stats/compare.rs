@@ -29,6 +29,12 @@ pub struct Row {
 /// The percentiles that are worth a row, where the counts allow them.
 pub const QUANTILES: [f64; 7] = [0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
+/// The confidence of each of so many ranges that hold together at `confidence` (Šidák 1967, whose inequality holds for
+/// normal ranges that go together too).
+pub fn simultaneous(confidence: f64, ranges: usize) -> f64 {
+    confidence.powf(1.0 / ranges.max(1) as f64)
+}
+
 /// The distributions of two histograms, at each of [`QUANTILES`].
 pub fn histograms(base: &Histogram, head: &Histogram, confidence: f64) -> Vec<Row> {
     compare(
@@ -88,6 +94,28 @@ mod tests {
             .collect();
         values.sort_by(f64::total_cmp);
         values
+    }
+
+    #[test]
+    fn ranges_that_hold_together_are_all_right_as_often_as_they_say() {
+        const ASKED: [f64; 5] = [0.5, 0.75, 0.9, 0.95, 0.99];
+        let each = simultaneous(0.95, ASKED.len());
+        let mut random = Seeded::new(17);
+        let of = |sorted: &[f64], q: f64| {
+            let at = |rank: u64| sorted.get(rank as usize - 1).copied();
+            let n = sorted.len() as u64;
+            percentile_of(n, q, each, |q| at((q * n as f64).ceil() as u64), at)
+        };
+        let wrong = (0..400).filter(|_| {
+            let (base, head) = (drawn(&mut random, 900, 5.0), drawn(&mut random, 900, 5.0));
+            let rows = compare(&ASKED, |q| of(&base, q), |q| of(&head, q));
+            rows.iter()
+                .filter_map(|row| row.difference)
+                .any(|difference| difference.lower > 0.0 || difference.upper < 0.0)
+        });
+        let wrong = wrong.count();
+        // 5 in 100 at most; four standard deviations of chance above twenty.
+        assert!(wrong <= 37, "{wrong} of 400");
     }
 
     #[test]

@@ -3,12 +3,14 @@
 
 mod alert;
 mod backup;
+mod badge;
 mod cli_gate;
 mod cli_import;
 mod cli_parse;
 mod cli_push;
 mod cli_stub;
 mod clock;
+mod compare;
 mod deletion;
 mod demo_story;
 mod differential;

@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1/projects/{project}`.
 
 pub mod blind_spots;
+pub mod compare;
 pub mod config;
 pub mod deletions;
 pub mod findings;

@@ -142,13 +142,8 @@ impl Visit {
 
     /// A series' window of one release with its contents; of several names that it had the newest.
     pub async fn release_window(&self, tracked: &Tracked, release: &str) -> Result<Option<Window>> {
-        let mut newest = None;
-        for id in names_of(tracked) {
-            let project = &self.caller.project;
-            let own = self.store.release_window(project, id, release);
-            newest = own.await?.or(newest);
-        }
-        Ok(newest)
+        let window = self.record.release_window(&self.store, tracked, release);
+        Ok(window.await?)
     }
 
     /// The newest data of the project: its runs, and some of its field series.

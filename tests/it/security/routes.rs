@@ -28,6 +28,7 @@ const RIGHTS: &[(&str, &str, &[Scope])] = &[
     ("get", "series/{id}/points", READERS),
     ("get", "series/{id}/points.csv", READERS),
     ("get", "series/{id}/histogram", READERS),
+    ("get", "compare", READERS),
     ("post", "gates/{gate}/verdicts", GATE_ASKERS),
     ("get", "gates/{gate}/verdicts", READERS),
     ("get", "gates/{gate}/verdicts/{id}", READERS),

@@ -233,17 +233,10 @@ async fn not_comparable(
     base: &str,
     head: &str,
 ) -> Result<String> {
-    let (Some(a), Some(b)) = (visit.record.rank(base), visit.record.rank(head)) else {
-        return Ok(String::new());
-    };
-    let (first, last) = (a.min(b), a.max(b));
-    let starts = visit.record.epoch_starts(&visit.store, tracked).await?;
-    let between = starts.iter().find(|start| {
-        visit
-            .record
-            .rank(&start.release)
-            .is_some_and(|rank| rank > first && rank <= last)
-    });
+    let between = visit
+        .record
+        .epoch_between(&visit.store, tracked, base, head);
+    let between = between.await?;
     Ok(between.map_or_else(String::new, |start| {
         format!(
             "Measured in a new way since {}: {}.",
