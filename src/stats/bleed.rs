@@ -116,7 +116,7 @@ pub(super) struct Climb {
     value: Vec<f64>,
     place: Vec<f64>,
     release: Vec<usize>,
-    /// What the rows weigh, and with it.
+    /// What the rows weigh, and that summed up, empty where each is 1.
     weight: Vec<f64>,
     w: Vec<f64>,
     y: Vec<f64>,
@@ -162,7 +162,7 @@ impl Climb {
             place,
             release: releases.to_vec(),
             weight: signal.weight.clone(),
-            w,
+            w: if signal.is_even() { Vec::new() } else { w },
             y,
             yy,
             t,
@@ -171,13 +171,22 @@ impl Climb {
         }
     }
 
+    /// What the rows from `start` up to `end` weigh together.
+    fn weighing(&self, start: usize, end: usize) -> f64 {
+        if self.w.is_empty() {
+            (end - start) as f64
+        } else {
+            self.w[end] - self.w[start]
+        }
+    }
+
     /// Least squares of a ramp from row `a` to row `b` over `start..end`: levels before and after, free.
     pub(super) fn fit(&self, start: usize, end: usize, a: usize, b: usize) -> Ramp {
-        let n = self.w[end] - self.w[start];
+        let n = self.weighing(start, end);
         let (foot, width) = (self.place[a], self.place[b] - self.place[a]);
         // phi is 0 up to a, 1 from b, (place - foot) / width between.
         let between = |sums: &[f64]| sums[b] - sums[a + 1];
-        let (inner, after) = (between(&self.w), self.w[end] - self.w[b]);
+        let (inner, after) = (self.weighing(a + 1, b), self.weighing(b, end));
         let first_moment = between(&self.t) - inner * foot;
         let second_moment = between(&self.tt) - 2.0 * foot * between(&self.t) + inner * foot * foot;
         let phi = first_moment / width + after;

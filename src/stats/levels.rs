@@ -33,7 +33,8 @@ impl Split {
 /// Sums over a stretch, from which any two levels are compared at once.
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
-    /// What the rows weigh, and the sums with these weights of the rows and of their squares.
+    /// What the rows weigh, summed up, empty where each is 1; and the sums with these weights of the rows and of their
+    /// squares.
     weight: Vec<f64>,
     sum: Vec<f64>,
     squares: Vec<f64>,
@@ -66,7 +67,11 @@ impl Levels {
             .map(|n| memory.inflation(n))
             .collect();
         Self {
-            weight: running(&mut signal.weight.iter().copied()),
+            weight: if signal.is_even() {
+                Vec::new()
+            } else {
+                running(&mut signal.weight.iter().copied())
+            },
             sum: running(&mut weighed().map(|(x, w)| w * x)),
             squares: running(&mut weighed().map(|(x, w)| w * (x * x))),
             roughness: running(&mut signal.roughness.iter().copied()),
@@ -88,7 +93,11 @@ impl Levels {
 
     /// What the runs from `start` up to `end` weigh together: as many as they are where all are usual ones.
     fn weight(&self, start: usize, end: usize) -> f64 {
-        self.weight[end] - self.weight[start]
+        if self.weight.is_empty() {
+            (end - start) as f64
+        } else {
+            self.weight[end] - self.weight[start]
+        }
     }
 
     /// Mean of the runs from `start` up to `end`, less the stretch's first value.

@@ -115,6 +115,11 @@ impl Signal {
         (self.own_variance.get(rows)).map_or(0.0, |own| (own.iter().sum::<f64>() / n).sqrt())
     }
 
+    /// Whether all rows weigh the same.
+    pub(super) fn is_even(&self) -> bool {
+        self.weight.iter().all(|w| *w >= 1.0)
+    }
+
     /// How much larger the standard deviation of these rows' noise is than a usual row's, root mean square.
     pub(super) fn excess(&self, rows: Range<usize>) -> f64 {
         let n = rows.len() as f64;
