@@ -274,6 +274,30 @@ fn nothing_finer_than_the_rows_own_uncertainty_is_told() {
 }
 
 #[test]
+fn a_day_that_is_hardly_known_silences_no_other() {
+    let mut random = Seeded::new(34);
+    let noise = normal(&mut random, 1.0);
+    let stepped = noise.iter().enumerate();
+    let values = around_100(stepped.map(|(i, x)| x + if i < 200 { 0.0 } else { 2.0 }));
+    let names = names(YEAR);
+    let mut rows = daily(&names, &values);
+    let told = |rows: &[Row<'_>]| {
+        let changes = judge(rows, &[], &LOWER);
+        changes
+            .iter()
+            .map(|c| (c.index, c.is_firm()))
+            .collect::<Vec<_>>()
+    };
+    let before = told(&rows);
+    for (i, row) in rows.iter_mut().enumerate() {
+        // A few page views, of which the 99th percentile may be anything.
+        let percent = if i % 30 == 3 { 300.0 } else { 0.8 };
+        row.se = Some(row.value * percent / 100.0);
+    }
+    assert_eq!((before.len(), told(&rows)), (1, before));
+}
+
+#[test]
 fn mostly_zeros_alarm_nobody() {
     let shifts = |random: &mut Seeded| {
         (0..YEAR)

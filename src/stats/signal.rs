@@ -92,7 +92,7 @@ impl Signal {
         let tame = middle.iter().zip(&off).map(|(m, x)| m + x).collect();
         let mut own_variance = Vec::new();
         if precision.iter().any(|row| row.variance > 0.0) {
-            own_variance = precision.iter().map(|row| row.variance).collect();
+            own_variance = own_variances(precision);
         }
         Self {
             plain,
@@ -126,6 +126,15 @@ impl Signal {
         let variances: f64 = self.weight[rows].iter().map(|w| 1.0 / w).sum();
         (variances / n).sqrt()
     }
+}
+
+/// A row that is less precise than this many times the usual is drawn in already, and says nothing of the others.
+const MOST_OWN: f64 = 4.0;
+
+fn own_variances(precision: &[Precision]) -> Vec<f64> {
+    let own: Vec<f64> = precision.iter().map(|row| row.variance).collect();
+    let most = MOST_OWN * median_of(&mut own.clone());
+    own.into_iter().map(|variance| variance.min(most)).collect()
 }
 
 /// What values are measured in where they are looked at.
