@@ -75,7 +75,7 @@ fn listed(report: &Report) -> Vec<Vec<&Observation>> {
     let mut at: HashMap<(&str, &str, &str), usize> = HashMap::new();
     for observation in &report.observations {
         match (&observation.shown_as, &observation.payload) {
-            (Some(name), Payload::Samples(_)) => {
+            (Some(name), payload) if is_listed_together(observation, payload) => {
                 let key = (
                     name.as_str(),
                     observation.metric.as_str(),
@@ -93,6 +93,15 @@ fn listed(report: &Report) -> Vec<Vec<&Observation>> {
     groups
 }
 
+/// Samples of one listing, and the points of a history.
+fn is_listed_together(observation: &Observation, payload: &Payload) -> bool {
+    match payload {
+        Payload::Samples(_) => true,
+        Payload::Scalar(_) => observation.time_us.is_some(),
+        Payload::Buckets(_) | Payload::Summary(_) => false,
+    }
+}
+
 fn series(group: &[&Observation]) -> Value {
     let Some(&first) = group.first() else {
         return Value::Null;
@@ -107,7 +116,8 @@ fn series(group: &[&Observation]) -> Value {
     out.insert("unit".into(), first.unit.as_str().into());
     out.insert("direction".into(), json!(first.direction));
     out.insert("kind".into(), kind(&first.payload).into());
-    let mut labels = if together {
+    let is_history = matches!(first.payload, Payload::Scalar(_));
+    let mut labels = if together && !is_history {
         json!({})
     } else {
         json!(first.labels)
@@ -133,6 +143,7 @@ fn series(group: &[&Observation]) -> Value {
             );
             out.insert("headline".into(), json!(summary.headline));
         }
+        Payload::Scalar(_) if together => of_history(&mut out, group),
         Payload::Scalar(scalar) => {
             out.insert("value".into(), scalar.value.into());
         }
@@ -148,7 +159,7 @@ fn series(group: &[&Observation]) -> Value {
     if !first.quality.is_empty() {
         out.insert("quality".into(), json!(first.quality));
     }
-    if together
+    if together && !is_history
         || first
             .shown_as
             .as_ref()
@@ -221,6 +232,22 @@ fn of_samples(out: &mut Map<String, Value>, group: &[&Observation]) {
     {
         out.insert("iterations".into(), json!(iterations));
     }
+}
+
+/// The points of a history, oldest first as they stand in the file.
+fn of_history(out: &mut Map<String, Value>, group: &[&Observation]) {
+    let values: Vec<f64> = group
+        .iter()
+        .filter_map(|o| match &o.payload {
+            Payload::Scalar(scalar) => Some(scalar.value),
+            _ => None,
+        })
+        .collect();
+    out.insert("kind".into(), "timeseries".into());
+    out.insert(
+        "reported".into(),
+        json!({"points": values.len(), "first": values.first(), "last": values.last()}),
+    );
 }
 
 fn of_buckets(out: &mut Map<String, Value>, buckets: &Buckets) {

@@ -57,11 +57,16 @@ macro_rules! formats {
 formats! {
     Hyperfine, hyperfine, "hyperfine", Bench, "`hyperfine --export-json`";
     Criterion, criterion, "criterion", Bench, "a `target/criterion` tree, or its bundle";
+    CargoCriterion, cargo_criterion, "cargo-criterion", Bench, "`cargo criterion --message-format=json`";
     GoogleBenchmark, google_benchmark, "google-benchmark", Bench, "Google Benchmark's `--benchmark_format=json`";
     GoBench, go_bench, "go-bench", Bench, "`go test -bench`, as text or with `-json`";
     PytestBenchmark, pytest_benchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
+    Jmh, jmh, "jmh", Bench, "JMH's `-rf json`";
+    BenchmarkAction, benchmark_action, "benchmark-action", Bench, "github-action-benchmark's `data.js` and custom JSON";
     K6, k6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
+    HdrHlog, hdr_hlog, "hdr-hlog", Load, "an HdrHistogram log, by interval";
+    Lighthouse, lighthouse, "lighthouse", Lab, "Lighthouse's report, and each run of the Lighthouse CI";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";

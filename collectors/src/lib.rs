@@ -25,12 +25,17 @@ mod time;
 mod tree;
 pub mod units;
 
+mod benchmark_action;
+mod cargo_criterion;
 mod criterion;
 mod go_bench;
 mod google_benchmark;
+mod hdr_hlog;
 mod hdr_payload;
 mod hyperfine;
+mod jmh;
 mod k6;
+mod lighthouse;
 mod longwatch;
 mod longwatch_beacon;
 mod pytest_benchmark;

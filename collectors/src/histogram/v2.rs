@@ -1,4 +1,5 @@
-//! HdrHistogram's V2 encoding, both ways, with nothing from the sender believed before it is checked.
+//! HdrHistogram's V2 encoding, both ways, with nothing from the sender believed before it is checked; and V1, which older
+//! libraries write, for reading: its header is the same, its counts are words of two, four or eight bytes.
 //!
 //! A payload states its own layout: a 40-byte header may ask a trusting decoder for gigabytes. Here every size follows
 //! from header arithmetic that is bounded first, inflating is streamed, and counts go straight into the sparse
@@ -13,6 +14,10 @@ use super::{Histogram, HistogramError, MAX_VALUE};
 
 const COOKIE: u32 = 0x1c84_9313;
 const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
+/// V1's cookies, without the bytes of a count, which stand in the bits of [`WORD_BITS`].
+const V1_COOKIE: u32 = 0x1c84_9301;
+const V1_COMPRESSED_COOKIE: u32 = 0x1c84_9302;
+const WORD_BITS: u32 = 0xf0;
 const HEADER_BYTES: usize = 40;
 /// At most this many counts may a header describe (digits 1 to 5 over a sensible range stay well below it).
 const MAX_COUNTS: u64 = 1 << 20;
@@ -115,11 +120,12 @@ impl Histogram {
         STANDARD.encode(out)
     }
 
-    /// Decodes V2 bytes, compressed or not.
+    /// Decodes V2 or V1 bytes, compressed or not.
     pub fn decode_v2(bytes: &[u8]) -> Result<DecodedHdr, DecodeError> {
-        match cookie(bytes)? {
-            COOKIE => decode_plain(bytes, Some(bytes.len() as u64)),
-            COMPRESSED_COOKIE => {
+        let cookie = cookie(bytes)?;
+        match Encoding::of(cookie) {
+            Some(_) => decode_plain(bytes, Some(bytes.len() as u64)),
+            None if cookie == COMPRESSED_COOKIE || cookie & !WORD_BITS == V1_COMPRESSED_COOKIE => {
                 let said = be_u32(bytes, 4)
                     .ok_or(DecodeError::Truncated("the length of the zlib data"))?
                     as usize;
@@ -137,11 +143,11 @@ impl Histogram {
                     None,
                 )
             }
-            other => Err(refused(other)),
+            None => Err(refused(cookie)),
         }
     }
 
-    /// Decodes V2 in base64, with or without padding; white space is ignored.
+    /// Decodes V2 or V1 in base64, with or without padding; white space is ignored.
     pub fn decode_base64(text: &str) -> Result<DecodedHdr, DecodeError> {
         let mut packed: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
         while packed.last() == Some(&b'=') {
@@ -154,9 +160,49 @@ impl Histogram {
     }
 }
 
+/// How a payload's counts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// V2: ZigZag LEB128, where a negative number is so many zeros.
+    Leb,
+    /// V1: words of so many bytes.
+    Words(usize),
+}
+
+impl Encoding {
+    fn of(cookie: u32) -> Option<Self> {
+        match (cookie, (cookie & WORD_BITS) >> 4) {
+            (COOKIE, _) => Some(Encoding::Leb),
+            (_, bytes @ (2 | 4 | 8)) if cookie & !WORD_BITS == V1_COOKIE => {
+                Some(Encoding::Words(bytes as usize))
+            }
+            _ => None,
+        }
+    }
+
+    /// The next number of at most `available` bytes, and how many it took.
+    fn read(
+        self,
+        input: &mut impl Read,
+        available: u64,
+        number: u64,
+    ) -> Result<(i64, u64), DecodeError> {
+        let Encoding::Words(bytes) = self else {
+            return leb(input, available, number);
+        };
+        if available < bytes as u64 {
+            return Err(DecodeError::Count(number));
+        }
+        let mut word = [0; 8];
+        fill(input, &mut word[8 - bytes..], "the counts")?;
+        let count = i64::try_from(u64::from_be_bytes(word)).ok();
+        Ok((count.ok_or(DecodeError::Count(number))?, bytes as u64))
+    }
+}
+
 fn refused(cookie: u32) -> DecodeError {
-    match cookie & !0xf0 {
-        0x1c84_9301 | 0x1c84_9302 => DecodeError::Version("V1"),
+    match cookie & !WORD_BITS {
+        V1_COOKIE | V1_COMPRESSED_COOKIE => DecodeError::Version("V1"),
         0x1c84_9308 | 0x1c84_9309 => DecodeError::Version("V0"),
         _ => DecodeError::Cookie(cookie),
     }
@@ -213,7 +259,8 @@ impl Layout {
         })
     }
 
-    /// The middle of the `index`th bucket, where its values are recorded.
+    /// The lower edge of the `index`th bucket, where its values are recorded: as the reference implementation adds up
+    /// histograms of another layout, so that a merged log has the percentiles that its own tools print.
     fn value(&self, index: u64) -> u64 {
         let half = 1u64 << self.half_magnitude;
         let (bucket, sub) = if index < 2 * half {
@@ -226,7 +273,7 @@ impl Layout {
         if shift + self.half_magnitude >= 63 {
             u64::MAX
         } else {
-            (sub << shift) + ((1u64 << shift) >> 1)
+            sub << shift
         }
     }
 }
@@ -234,10 +281,8 @@ impl Layout {
 fn decode_plain(mut input: impl Read, present: Option<u64>) -> Result<DecodedHdr, DecodeError> {
     let mut header = [0; HEADER_BYTES];
     fill(&mut input, &mut header, "the header")?;
-    match cookie(&header)? {
-        COOKIE => {}
-        other => return Err(refused(other)),
-    }
+    let cookie = cookie(&header)?;
+    let encoding = Encoding::of(cookie).ok_or_else(|| refused(cookie))?;
     let payload_bytes = be_u64(&header, 0) & 0xffff_ffff;
     let digits = (be_u64(&header, 8) & 0xffff_ffff) as u32;
     let (lowest, highest) = (be_u64(&header, 16), be_u64(&header, 24));
@@ -264,7 +309,7 @@ fn decode_plain(mut input: impl Read, present: Option<u64>) -> Result<DecodedHdr
     if payload_bytes > layout.counts * MAX_LEB_BYTES {
         return Err(DecodeError::BeyondArray(layout.counts));
     }
-    let histogram = decode_counts(input.take(payload_bytes), payload_bytes, &layout)?;
+    let histogram = decode_counts(input.take(payload_bytes), payload_bytes, &layout, encoding)?;
     Ok(DecodedHdr {
         histogram,
         unit_ratio,
@@ -278,13 +323,14 @@ fn decode_counts(
     mut input: impl Read,
     bytes: u64,
     layout: &Layout,
+    encoding: Encoding,
 ) -> Result<Histogram, DecodeError> {
     let mut counts: Vec<(u32, u64)> = Vec::new();
     let (mut index, mut read) = (0u64, 0u64);
     let mut number = 0;
     while read < bytes {
         number += 1;
-        let (n, took) = leb(&mut input, bytes - read, number)?;
+        let (n, took) = encoding.read(&mut input, bytes - read, number)?;
         read += took;
         if n < 0 {
             index = index

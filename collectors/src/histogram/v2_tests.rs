@@ -94,7 +94,7 @@ fn malformed_headers_and_counts_are_named() {
         DecodeError::Histogram(HistogramError::CountOverflow)
     ));
     assert_eq!(
-        refused(&[0x1c, 0x84, 0x93, 0x01, 0]),
+        refused(&[0x1c, 0x84, 0x93, 0x31, 0]),
         DecodeError::Version("V1")
     );
     assert_eq!(
