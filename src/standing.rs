@@ -38,7 +38,7 @@ pub struct Standing<'a> {
     pub state: State,
     /// The newest measurement, microseconds.
     pub newest_us: Option<i64>,
-    /// The pinned reference with its value.
+    /// The pinned reference with its value, or the first release measured as now is where the pinned one was not.
     pub reference: Option<(String, Interval)>,
     /// What is left up to the limit; negative when it is passed.
     pub left: Option<Interval>,
@@ -106,22 +106,19 @@ pub async fn standing<'a>(
     let releases = record
         .points(store, tracked, By::Release, i64::MIN, i64::MAX, &qs(q))
         .await?;
-    let at_release = |name: &str| {
-        releases
-            .iter()
-            .find(|point| point.release == name)
-            .and_then(|point| point.interval)
-    };
+    let same_way = measured_as_now(&releases);
     let reference = record
         .config
         .reference_of(&tracked.flow)
-        .and_then(|pinned| Some((pinned.release.clone(), at_release(&pinned.release)?)));
+        .and_then(|pinned| pinned_value(&pinned.release, &releases, &same_way));
     let quarter_us = quarter_start(now_us);
-    let before_quarter = releases
+    // Of an epoch that began within the quarter, all that it has.
+    let before_quarter = same_way
         .iter()
         .rev()
-        .find(|point| point.time_us < quarter_us && point.interval.is_some())
-        .and_then(|point| point.interval);
+        .find(|(point, _)| point.time_us < quarter_us)
+        .or(same_way.first().filter(|(first, _)| first.epoch > 0))
+        .map(|(_, value)| *value);
     let value = judged.map(|(value, _)| value);
     let direction = tracked.direction;
     let forecast = forecast(tracked, findings, now_us);
@@ -184,6 +181,29 @@ pub async fn standing<'a>(
         reference,
         forecast,
     })
+}
+
+/// The releases with a range that were measured as the newest is: what an earlier epoch told is no measure for it.
+fn measured_as_now(releases: &[Point]) -> Vec<(&Point, Interval)> {
+    let newest = releases.last().map_or(0, |point| point.epoch);
+    releases
+        .iter()
+        .filter(|point| point.epoch == newest)
+        .filter_map(|point| Some((point, point.interval?)))
+        .collect()
+}
+
+/// A pinned release with its value; where it was measured in another way, the first release that was not stands for it.
+fn pinned_value(
+    pinned: &str,
+    releases: &[Point],
+    same_way: &[(&Point, Interval)],
+) -> Option<(String, Interval)> {
+    let known = releases.iter().find(|point| point.release == pinned)?;
+    let (stands, value) = same_way
+        .iter()
+        .find(|(point, _)| point.release == pinned || point.epoch > known.epoch)?;
+    Some((stands.release.clone(), *value))
 }
 
 /// The percentiles to ask points for.

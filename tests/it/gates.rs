@@ -148,6 +148,39 @@ async fn a_release_that_can_be_compared_with_none_is_no_pass_until_it_can() {
 }
 
 #[tokio::test]
+async fn what_was_spent_is_counted_from_where_it_was_measured_as_now() {
+    each_backend(async |server| {
+        let pinned = "\n[[reference]]\nflow = \"render\"\nrelease = \"v1\"\n";
+        let mut shop = Shop::of(server, &configured("900 ms", 0.95, pinned)).await;
+        for (release, hours_ago, milliseconds) in [("v1", 30, 740.0), ("v2", 20, 350.0)] {
+            shop.measure(release, hours_ago, milliseconds, "798 decisions")
+                .await;
+        }
+        let spent = async |shop: &Shop, since: &str| {
+            eventually("the newest release is in", async || {
+                let rows = shop.server.get("flows/render/headroom").await;
+                (rows[0]["reference"] == since).then(|| rows[0]["spent"]["value"].as_f64())
+            })
+            .await
+        };
+        // A gain of the product is one.
+        assert!(spent(&shop, "v1").await.unwrap() < -300.0);
+        // Other work is none, nor is what it costs less than the work before.
+        shop.measure("v3", 10, 119.0, "802 decisions").await;
+        assert_eq!(spent(&shop, "v3").await, Some(0.0));
+        shop.measure("v4", 2, 125.0, "802 decisions").await;
+        let since_v3 = eventually("v4 is in", async || {
+            let spent = spent(&shop, "v3").await?;
+            (spent > 0.0).then_some(spent)
+        })
+        .await;
+        assert!((since_v3 - 6.0).abs() < 3.0, "{since_v3}");
+        shop.server
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_waiver_holds_to_its_ceiling_and_to_its_last_day() {
     each_backend(async |server| {
         let waived = |ceiling: &str, days: i64| {

@@ -240,7 +240,7 @@ pub struct HeadroomRow {
     /// What is left up to the limit.
     #[schema(value_type = Option<Object>)]
     pub left: Option<Interval>,
-    /// The pinned reference.
+    /// The pinned reference; where that was measured in another way, the first release that was not.
     pub reference: Option<String>,
     /// What was spent since the reference.
     #[schema(value_type = Option<Object>)]
