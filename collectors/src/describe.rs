@@ -73,7 +73,7 @@ pub fn exit_code(parsed: Result<&Report, &ParseError>) -> i32 {
 fn listed(report: &Report) -> Vec<Vec<&Observation>> {
     let mut groups: Vec<Vec<&Observation>> = Vec::new();
     let mut at: HashMap<(&str, &str, &str), usize> = HashMap::new();
-    for observation in &report.observations {
+    for observation in report.observations.iter().chain(&report.shown_only) {
         match (&observation.shown_as, &observation.payload) {
             (Some(name), Payload::Samples(_)) => {
                 let key = (
