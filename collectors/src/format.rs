@@ -63,6 +63,7 @@ formats! {
     K6, k6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
     JmeterJtl, jmeter_jtl, "jmeter-jtl", Load, "JMeter's result log (JTL), as delimited text or XML";
+    Vegeta, vegeta, "vegeta", Load, "vegeta's results from `vegeta encode`, and its JSON and hdrplot reports";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";

@@ -22,6 +22,7 @@ pub mod report;
 mod requests;
 mod rest;
 mod route;
+mod spectrum;
 mod table;
 mod time;
 mod tree;
@@ -37,6 +38,7 @@ mod k6;
 mod longwatch;
 mod longwatch_beacon;
 mod pytest_benchmark;
+mod vegeta;
 pub mod web_vitals;
 
 pub use criterion::bundle_tree;
