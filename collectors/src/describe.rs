@@ -132,6 +132,9 @@ fn series(group: &[&Observation]) -> Value {
                     .collect(),
             );
             out.insert("headline".into(), json!(summary.headline));
+            if let Some(count) = summary.count {
+                out.insert("count".into(), count.into());
+            }
         }
         Payload::Scalar(scalar) => {
             out.insert("value".into(), scalar.value.into());

@@ -60,10 +60,15 @@ formats! {
     GoogleBenchmark, google_benchmark, "google-benchmark", Bench, "Google Benchmark's `--benchmark_format=json`";
     GoBench, go_bench, "go-bench", Bench, "`go test -bench`, as text or with `-json`";
     PytestBenchmark, pytest_benchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
+    VitestBench, vitest_bench, "vitest-bench", Bench, "`vitest bench --outputJson`";
+    Tinybench, tinybench, "tinybench", Bench, "tinybench's tasks or table as JSON";
     K6, k6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
     JmeterJtl, jmeter_jtl, "jmeter-jtl", Load, "JMeter's result log (JTL), as delimited text or XML";
     Vegeta, vegeta, "vegeta", Load, "vegeta's results from `vegeta encode`, and its JSON and hdrplot reports";
+    Locust, locust, "locust", Load, "Locust's `--json` and the CSV files of `--csv`";
+    Wrk2, wrk2, "wrk2", Load, "wrk2's text, with the spectrum of `--latency`";
+    Wrk, wrk, "wrk", Load, "wrk's text";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";

@@ -35,11 +35,17 @@ mod hdr_payload;
 mod hyperfine;
 mod jmeter_jtl;
 mod k6;
+mod locust;
 mod longwatch;
 mod longwatch_beacon;
 mod pytest_benchmark;
+mod tinybench;
 mod vegeta;
+mod vitest_bench;
 pub mod web_vitals;
+mod wrk;
+mod wrk2;
+mod wrk_text;
 
 pub use criterion::bundle_tree;
 pub use describe::{describe, exit_code};

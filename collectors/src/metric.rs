@@ -11,6 +11,8 @@ pub fn metric_name(format: Format, native: &str) -> String {
         (_, "MB/s" | "B/s") => "throughput".into(),
         // `http_req_duration{phase:spike}`: the tag is a label.
         (Format::K6, _) => snake_case(native.split('{').next().unwrap_or(native)),
+        // The rows of its table stand for what its tasks call latency.
+        (Format::Tinybench, "table") => "latency".into(),
         _ => snake_case(native),
     }
 }
