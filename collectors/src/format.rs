@@ -70,6 +70,8 @@ formats! {
     Wrk2, wrk2, "wrk2", Load, "wrk2's text, with the spectrum of `--latency`";
     Wrk, wrk, "wrk", Load, "wrk's text";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
+    Boomerang, boomerang, "boomerang", Rum, "boomerang's beacons, as captured requests or forms";
+    Faro, faro, "faro", Rum, "what Grafana's Faro sends, as captured requests or JSON";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";
 }

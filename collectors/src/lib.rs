@@ -28,7 +28,9 @@ mod time;
 mod tree;
 pub mod units;
 
+mod boomerang;
 mod criterion;
+mod faro;
 mod go_bench;
 mod google_benchmark;
 mod hdr_payload;
