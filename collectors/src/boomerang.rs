@@ -55,11 +55,10 @@ pub(crate) fn sniff(input: &Input) -> bool {
 
 /// The plugin RT names its fields so; without it there are a page view, a number, a version and an address.
 fn is_beacon(fields: &Fields) -> bool {
-    let has = |key: &&str| fields.contains_key(*key);
-    ["rt.si", "rt.start", "rt.tstart", "rt.end"]
-        .iter()
-        .any(|key| has(key))
-        || ["pid", "n", "v", "u"].iter().all(|key| has(key))
+    let of_timer = ["rt.si", "rt.start", "rt.tstart", "rt.end"];
+    let of_page = ["pid", "n", "v", "u"];
+    of_timer.iter().any(|&key| fields.contains_key(key))
+        || of_page.iter().all(|&key| fields.contains_key(key))
 }
 
 /// The form in a request: its body, else its query.

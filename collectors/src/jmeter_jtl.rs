@@ -18,8 +18,8 @@ use crate::{Format, ParseOptions};
 
 mod xml;
 
-/// What JMeter separates columns by, unless it is told otherwise.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// What JMeter is told to separate columns by (`jmeter.save.saveservice.default_delimiter`).
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 pub(crate) fn sniff(input: &Input) -> bool {
     matches!(input.shape, Shape::Text) && (xml::sniff(&input.text) || layout(&input.text).is_some())
@@ -130,7 +130,10 @@ fn layout(text: &str) -> Option<Layout> {
 
 /// A header names its columns as JMeter does.
 fn named(row: &StringRecord, delimiter: u8) -> Option<Layout> {
-    let at = |name: &str| row.iter().position(|field| field.trim() == name);
+    let at = |name: &str| {
+        row.iter()
+            .position(|field| field.trim().eq_ignore_ascii_case(name))
+    };
     let (time, label, success) = (at("timeStamp"), at("label"), at("success"));
     let elapsed = at("elapsed")?;
     let known = [time, label, success].iter().flatten().count();

@@ -1,5 +1,5 @@
 //! vegeta: every request from `vegeta encode` as lines of JSON or as CSV; the summary of `report -type=json` and the
-//! spectrum of `report -type=hdrplot`. Fields are those of vegeta's `lib/results.go` and `lib/reporters.go`.
+//! spectrum and buckets of `-type=hdrplot` and `-type=hist`. Fields are those of vegeta's `lib/results.go` and `lib/reporters.go`.
 //!
 //! An answer's body and headers dominate a file's size and are skipped unread. Requests are kept per method and route.
 
@@ -44,7 +44,10 @@ pub(crate) fn sniff(input: &Input) -> bool {
             ["attack", "code", "timestamp", "latency"].map(|key| first.get(key).is_some())
                 == [true; 4]
         }
-        Shape::Text => reports::is_hdrplot(&input.text) || is_csv(&input.text),
+        Shape::Text => {
+            let text = &input.text;
+            reports::is_hdrplot(text) || reports::is_hist(text) || is_csv(text)
+        }
         _ => false,
     }
 }
@@ -88,6 +91,7 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
     match &input.shape {
         Shape::Json(document) => reports::read(document, &mut draft)?,
         Shape::Text if reports::is_hdrplot(&input.text) => reports::hdrplot(input, &mut draft)?,
+        Shape::Text if reports::is_hist(&input.text) => reports::hist(input, &mut draft)?,
         Shape::Text => {
             let mut requests = Requests::default();
             for row in rows(&input.text, b',') {

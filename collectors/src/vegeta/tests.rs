@@ -78,3 +78,22 @@ fn a_report_of_nothing_is_no_data_and_one_with_failures_says_so() {
     assert_eq!(some.observations[0].quality, [Quality::FailuresIncluded]);
     assert!(matches!(some.observations[0].payload, Payload::Summary(_)));
 }
+
+#[test]
+fn a_histogram_has_the_edges_that_were_asked_for() {
+    let text = "Bucket           #    %       Histogram\n[0s,     1.5ms]  2    50.00%  ##\n[1.5ms,  1m0.5s] 1  25.00%  #\n[1m0.5s,  +Inf]  1    25.00%  #\n";
+    let report = read(text).unwrap();
+    let Payload::Buckets(crate::report::Buckets::Explicit { bounds, counts, .. }) =
+        &report.observations[0].payload
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (bounds.as_slice(), counts.as_slice()),
+        (&[1.5, 60_500.0][..], &[2, 1, 1][..])
+    );
+    let beyond = format!("{text}[1m0.5s, 2m] 1 1%\n");
+    assert_eq!(read(&beyond).unwrap_err().place.unwrap().line, Some(5));
+    let gap = text.replace("[1.5ms,", "[1.6ms,");
+    assert_eq!(read(&gap).unwrap_err().place.unwrap().line, Some(3));
+}
