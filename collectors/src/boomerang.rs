@@ -14,7 +14,7 @@ use crate::draft::{Draft, observation, scalar};
 use crate::error::ParseError;
 use crate::input::{Input, Shape};
 use crate::limits::{self, cut};
-use crate::report::{Beacon, Observation, Report};
+use crate::report::{Beacon, Direction, Observation, Report};
 use crate::route::template;
 use crate::table::first_line;
 use crate::web_vitals::{Request, form_fields, is_plausible, is_request};
@@ -120,6 +120,7 @@ fn read(fields: &Fields, referer: Option<&str>, draft: &mut Draft) -> Result<(),
         };
         let mut series = Observation {
             shown_as: Some(metric.to_owned()),
+            direction: Direction::Lower,
             ..observation(&flow, metric, unit, scalar(value))
         };
         let of_load = OF_LOAD.contains(&metric);
