@@ -113,6 +113,11 @@ fn read(fields: &Fields, referer: Option<&str>, draft: &mut Draft) -> Result<(),
     }
     for metric in OF_LOAD.into_iter().chain(OF_PAGE) {
         let Some(text) = field(metric) else { continue };
+        // Both plugins may measure one thing; it counts once.
+        let of_plugin = metric.strip_prefix("c.");
+        if of_plugin.is_some_and(|name| field(&format!("et.{name}")).is_some()) {
+            continue;
+        }
         let unit = if metric == "c.cls" { "1" } else { "ms" };
         let Some(value) = text.parse().ok().filter(|v| is_plausible(unit, *v)) else {
             draft.skip(metric, "no plausible number");
@@ -262,7 +267,10 @@ mod tests {
     #[test]
     fn numbers_that_cannot_be_are_left_out() {
         let report = read(&format!("{PAGE}&n=1&t_done=-5&t_page=x&t_resp=1e9&pt.fp=4"));
-        assert_eq!((report.observations.len(), report.skipped.len()), (1, 3));
+        assert_eq!(report.observations.len(), 1);
+        assert_eq!(report.skipped.len(), 3);
+        let twice = read(&format!("{PAGE}&n=1&et.fid=5&c.fid=5"));
+        assert_eq!(twice.observations.len(), 1);
         assert_eq!(report.outcome(), Outcome::Partial);
         assert_eq!(read("u=%2F&rt.si=a&t_done=5").observations.len(), 0);
     }

@@ -21,7 +21,8 @@ pub(crate) fn spectrum<'a>(
         {
             let pairs = footer.split(',').filter_map(|pair| pair.split_once('='));
             reported.extend(pairs.filter_map(|(key, value)| {
-                Some((key.trim().to_owned(), value.trim().parse().ok()?))
+                let value = value.trim().parse().ok().filter(|v: &f64| v.is_finite());
+                Some((key.trim().to_owned(), value?))
             }));
             continue;
         }
