@@ -28,10 +28,13 @@ pub fn describe(file: &str, parsed: Result<&Report, &ParseError>) -> Value {
             return json!({"file": file, "format": null, "outcome": "error", "series_count": 0, "sample_count": 0, "series": [], "skipped": [], "error": error});
         }
     };
-    let series: Vec<Value> = listed(report)
-        .into_iter()
-        .map(|group| series(&group))
-        .collect();
+    let listed = listed(&report.observations);
+    let mut series: Vec<Value> = listed.iter().map(|group| one(group)).collect();
+    series.extend(report.shown_only.iter().map(|shown| {
+        let mut shown = one(&[shown]);
+        shown["stored"] = false.into();
+        shown
+    }));
     let sample_count: u64 = report
         .observations
         .iter()
@@ -70,10 +73,10 @@ pub fn exit_code(parsed: Result<&Report, &ParseError>) -> i32 {
 }
 
 /// Observations as they are listed: those that the tool lists under one name of its own together, all others alone.
-fn listed(report: &Report) -> Vec<Vec<&Observation>> {
+fn listed(observations: &[Observation]) -> Vec<Vec<&Observation>> {
     let mut groups: Vec<Vec<&Observation>> = Vec::new();
     let mut at: HashMap<(&str, &str, &str), usize> = HashMap::new();
-    for observation in &report.observations {
+    for observation in observations {
         match (&observation.shown_as, &observation.payload) {
             (Some(name), payload) if is_listed_together(observation, payload) => {
                 let key = (
@@ -102,7 +105,8 @@ fn is_listed_together(observation: &Observation, payload: &Payload) -> bool {
     }
 }
 
-fn series(group: &[&Observation]) -> Value {
+/// One entry of the list: observations that are listed together.
+fn one(group: &[&Observation]) -> Value {
     let Some(&first) = group.first() else {
         return Value::Null;
     };
@@ -142,6 +146,9 @@ fn series(group: &[&Observation]) -> Value {
                     .collect(),
             );
             out.insert("headline".into(), json!(summary.headline));
+            if let Some(count) = summary.count {
+                out.insert("count".into(), count.into());
+            }
         }
         Payload::Scalar(_) if together => of_history(&mut out, group),
         Payload::Scalar(scalar) => {
@@ -358,6 +365,17 @@ mod tests {
         assert_eq!(document["series"][0]["count"], 2);
         assert_eq!(document["series"][0]["p50"], 1.0);
         assert_eq!(document["series"][0]["flows"][1]["flow"], "GET /b");
+    }
+
+    #[test]
+    fn what_is_not_stored_says_so() {
+        let mut draft = Draft::new(Format::Boomerang);
+        draft.show(observation("a", "t_done", "ms", samples(vec![1.0])));
+        let report = draft.finish();
+        let document = describe("f", Ok(&report));
+        assert_eq!(document["outcome"], "ok");
+        assert_eq!(document["series"][0]["stored"], false);
+        assert_eq!(document["sample_count"], 0);
     }
 
     #[test]

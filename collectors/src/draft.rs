@@ -20,6 +20,7 @@ impl Draft {
             format,
             context: Context::default(),
             observations: Vec::new(),
+            shown_only: Vec::new(),
             skipped: Vec::new(),
             skipped_more: 0,
             warnings: Vec::new(),
@@ -85,6 +86,14 @@ impl Draft {
         within_limits(&mut observation)?;
         self.report.observations.push(observation);
         Ok(())
+    }
+
+    /// Adds what `longwatch parse` shows and nobody stores; what is beyond the limits is left out.
+    pub(crate) fn show(&mut self, mut observation: Observation) {
+        if self.report.shown_only.len() < limits::SERIES && within_limits(&mut observation).is_ok()
+        {
+            self.report.shown_only.push(observation);
+        }
     }
 
     /// The finished report.

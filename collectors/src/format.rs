@@ -67,7 +67,16 @@ formats! {
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
     HdrHlog, hdr_hlog, "hdr-hlog", Load, "an HdrHistogram log, by interval";
     Lighthouse, lighthouse, "lighthouse", Lab, "Lighthouse's report, and each run of the Lighthouse CI";
+    VitestBench, vitest_bench, "vitest-bench", Bench, "`vitest bench --outputJson`";
+    Tinybench, tinybench, "tinybench", Bench, "tinybench's tasks or table as JSON";
+    JmeterJtl, jmeter_jtl, "jmeter-jtl", Load, "JMeter's result log (JTL), as delimited text or XML";
+    Vegeta, vegeta, "vegeta", Load, "vegeta's results from `vegeta encode`, and its JSON and hdrplot reports";
+    Locust, locust, "locust", Load, "Locust's `--json` and the CSV files of `--csv`";
+    Wrk2, wrk2, "wrk2", Load, "wrk2's text, with the spectrum of `--latency`";
+    Wrk, wrk, "wrk", Load, "wrk's text";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
+    Boomerang, boomerang, "boomerang", Rum, "boomerang's beacons, as captured requests or forms";
+    Faro, faro, "faro", Rum, "what Grafana's Faro sends, as captured requests or JSON";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";
 }

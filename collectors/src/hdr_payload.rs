@@ -2,14 +2,13 @@
 //!
 //! Neither says in what unit its values are, so the sender must.
 
-use std::collections::BTreeMap;
-
 use crate::draft::{Draft, observation};
 use crate::error::{ErrorKind, ParseError};
 use crate::histogram::Histogram;
 use crate::histogram::v2::{DecodeError, DecodedHdr};
 use crate::input::{Input, Shape};
 use crate::report::{Buckets, Payload, Report};
+use crate::spectrum::spectrum;
 use crate::{Format, ParseOptions};
 
 pub(crate) fn sniff(input: &Input) -> bool {
@@ -38,7 +37,7 @@ fn is_table(text: &str) -> bool {
 pub(crate) fn parse(input: &Input, options: &ParseOptions) -> Result<Report, ParseError> {
     let buckets = match &input.shape {
         Shape::Hdr(bytes) => decoded(Histogram::decode_v2(bytes).map_err(refused)?),
-        _ if is_table(&input.text) => spectrum(input)?,
+        _ if is_table(&input.text) => spectrum(input.lines().skip(1))?,
         _ => decoded(Histogram::decode_base64(&input.text).map_err(refused)?),
     };
     let Some(unit) = options.unit.as_deref() else {
@@ -86,53 +85,6 @@ pub(crate) fn refused(error: DecodeError) -> ParseError {
         _ => "encode it again with a current HdrHistogram library",
     };
     ParseError::new(ErrorKind::CorruptHdrPayload, error.to_string()).hint(hint)
-}
-
-/// The rows of a percentile table: the difference of two total counts is the count between two edges.
-fn spectrum(input: &Input) -> Result<Buckets, ParseError> {
-    let mut rows: Vec<(f64, u64)> = Vec::new();
-    let mut reported = BTreeMap::new();
-    let (mut total, mut edge) = (0, f64::NEG_INFINITY);
-    for line in input.lines().skip(1) {
-        let (number, line) = line?;
-        if let Some(footer) = line
-            .trim()
-            .strip_prefix("#[")
-            .and_then(|l| l.strip_suffix(']'))
-        {
-            let pairs = footer.split(',').filter_map(|pair| pair.split_once('='));
-            reported.extend(pairs.filter_map(|(key, value)| {
-                Some((key.trim().to_owned(), value.trim().parse().ok()?))
-            }));
-            continue;
-        }
-        let mut words = line.split_whitespace();
-        let value = words.next().and_then(|w| w.parse::<f64>().ok());
-        let upto = words.nth(1).and_then(|w| w.parse::<u64>().ok());
-        let (Some(value), Some(upto)) = (
-            value.filter(|v| v.is_finite() && *v >= edge),
-            upto.filter(|n| *n >= total),
-        ) else {
-            let error = ParseError::new(
-                ErrorKind::InvalidValue,
-                "no row of a percentile table, or one out of order",
-            );
-            return Err(error.at_line(number));
-        };
-        match rows.last_mut() {
-            Some(last) if last.0 == value => last.1 += upto - total,
-            _ if upto > total => rows.push((value, upto - total)),
-            _ => {}
-        }
-        (total, edge) = (upto, value);
-    }
-    if rows.is_empty() {
-        return Err(ParseError::new(
-            ErrorKind::NoResult,
-            "the percentile table has no rows: no result",
-        ));
-    }
-    Ok(Buckets::Spectrum { rows, reported })
 }
 
 #[cfg(test)]

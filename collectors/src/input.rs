@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{ErrorKind, ParseError};
 use crate::longwatch::{self, Document};
-use crate::{json, limits};
+use crate::{json, limits, vegeta};
 
 /// A readable file.
 #[derive(Debug)]
@@ -178,11 +178,7 @@ fn decode<'a>(
         Cow::Owned(b) => Cow::Owned(if marked { b[3..].to_vec() } else { b }),
     };
     if bytes.iter().take(4096).any(|&b| b == 0) {
-        return Err(ParseError::new(
-            ErrorKind::UnsupportedBinary,
-            "the file is binary, in no encoding that we read",
-        )
-        .hint("let the tool write its text or JSON output"));
+        return Err(binary(&bytes));
     }
     let text = match bytes {
         // Checking is several times quicker than looking for what to replace.
@@ -199,6 +195,17 @@ fn decode<'a>(
         warnings.push("bytes that are no UTF-8 were replaced".into());
     }
     not_blank(text)
+}
+
+fn binary(bytes: &[u8]) -> ParseError {
+    if vegeta::is_gob(bytes) {
+        let message = "the file is in vegeta's binary encoding (gob), which we do not read";
+        return ParseError::new(ErrorKind::UnsupportedBinary, message)
+            .hint("run `vegeta encode --to json` and send what it writes");
+    }
+    let message = "the file is binary, in no encoding that we read";
+    ParseError::new(ErrorKind::UnsupportedBinary, message)
+        .hint("let the tool write its text or JSON output")
 }
 
 fn not_blank(text: Cow<'_, str>) -> Result<Cow<'_, str>, ParseError> {
@@ -220,6 +227,9 @@ fn recognise(text: &str) -> Result<Shape, ParseError> {
         return Ok(Shape::Text);
     }
     let (first, rest) = start.split_once('\n').unwrap_or((start, ""));
+    if let Some(result) = vegeta::first_result(first) {
+        return Ok(Shape::Lines(result));
+    }
     if !rest.trim().is_empty()
         && first.len() <= limits::LINE_BYTES
         && let Some(value) = json::parse(first).ok().filter(Value::is_object)

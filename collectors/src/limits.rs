@@ -33,6 +33,9 @@ pub const JSON_VALUES: usize = 2_000_000;
 /// Bytes of one line of NDJSON or text.
 pub const LINE_BYTES: usize = 1 << 20;
 
+/// Nesting of XML: no tool here goes beyond a dozen.
+pub const XML_DEPTH: usize = 64;
+
 /// Samples of one series in one file.
 pub const SAMPLES: usize = 1_000_000;
 

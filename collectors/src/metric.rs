@@ -11,6 +11,14 @@ pub fn metric_name(format: Format, native: &str) -> String {
         (_, "MB/s" | "B/s") => "throughput".into(),
         // `http_req_duration{phase:spike}`: the tag is a label.
         (Format::K6, _) => snake_case(native.split('{').next().unwrap_or(native)),
+        // boomerang's plugins measure what web-vitals does.
+        (Format::Boomerang, "pt.fcp") => "fcp".into(),
+        (Format::Boomerang, "pt.lcp") => "lcp".into(),
+        (Format::Boomerang, "c.cls") => "cls".into(),
+        (Format::Boomerang, "et.fid" | "c.fid") => "fid".into(),
+        (Format::Boomerang, "et.inp" | "c.inp") => "inp".into(),
+        // The rows of its table stand for what its tasks call latency.
+        (Format::Tinybench, "table") => "latency".into(),
         _ => snake_case(native),
     }
 }
@@ -59,6 +67,8 @@ mod tests {
         assert_eq!(named("items/s"), "items_per_second");
         assert_eq!(named("p99-ms"), "p99_ms");
         assert_eq!(metric_name(Format::WebVitals, "LCP"), "lcp");
+        assert_eq!(metric_name(Format::Boomerang, "pt.lcp"), "lcp");
+        assert_eq!(metric_name(Format::Boomerang, "t_done"), "t_done");
         assert_eq!(
             metric_name(Format::K6, "http_req_duration{phase:spike}"),
             "http_req_duration"

@@ -280,6 +280,9 @@ pub struct Report {
     pub context: Context,
     /// What was measured.
     pub observations: Vec<Observation>,
+    /// What the file says besides measurements (a beacon's number, a time on page, a table over time): shown by
+    /// `longwatch parse`, never stored.
+    pub shown_only: Vec<Observation>,
     /// What was left out; at most [`crate::limits::SKIPPED_LISTED`] entries, the rest counted in `skipped_more`.
     pub skipped: Vec<Skipped>,
     /// How many more were left out than are listed.
@@ -296,7 +299,8 @@ impl Report {
 
     /// Ok, partial or no data, from what was taken and what was left out.
     pub fn outcome(&self) -> Outcome {
-        match (self.observations.is_empty(), self.skipped.is_empty()) {
+        let empty = self.observations.is_empty() && self.shown_only.is_empty();
+        match (empty, self.skipped.is_empty()) {
             (true, _) => Outcome::NoData,
             (false, true) => Outcome::Ok,
             (false, false) => Outcome::Partial,

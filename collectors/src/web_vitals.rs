@@ -22,9 +22,11 @@ mod gather;
 mod item;
 mod read;
 
+pub(crate) use body::form_fields;
 pub use body::parse_beacon;
 use body::read_items;
 use gather::batch;
+pub(crate) use gather::{is_plausible, navigation};
 use item::Item;
 
 /// One metric of one page view as a beacon reported it.
@@ -112,7 +114,7 @@ fn looks_like_vital(value: &Value) -> bool {
 }
 
 /// A captured request: method, headers, body.
-fn is_request(document: &Value) -> bool {
+pub(crate) fn is_request(document: &Value) -> bool {
     document.get("method").is_some()
         && document.get("headers").is_some_and(Value::is_object)
         && document.get("body_base64").is_some()
@@ -123,15 +125,16 @@ fn is_preflight(document: &Value) -> bool {
         && json::string(document, "body_base64") == Some("")
 }
 
-struct Request<'a> {
-    body: Vec<u8>,
+pub(crate) struct Request<'a> {
+    pub(crate) body: Vec<u8>,
     content_type: Option<&'a str>,
-    query: &'a str,
-    referer: Option<&'a str>,
+    pub(crate) query: &'a str,
+    pub(crate) referer: Option<&'a str>,
 }
 
 impl<'a> Request<'a> {
-    fn read(document: &'a Value) -> Option<Self> {
+    /// The request that was captured, where its body can be decoded.
+    pub(crate) fn read(document: &'a Value) -> Option<Self> {
         let header = |name: &str| document.get("headers").and_then(|h| json::string(h, name));
         Some(Request {
             body: STANDARD

@@ -157,6 +157,7 @@ impl Shop {
             format,
             context,
             observations,
+            shown_only: Vec::new(),
             skipped: Vec::new(),
             skipped_more: 0,
             warnings: Vec::new(),

@@ -293,6 +293,7 @@ fn report_of(report: BeaconReport, config: &Config, flows: &HashSet<String>) -> 
             ..Context::default()
         },
         observations: vec![observation],
+        shown_only: Vec::new(),
         skipped: Vec::new(),
         skipped_more: 0,
         warnings: Vec::new(),

@@ -97,7 +97,7 @@ fn from_fields<'a>(fields: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Result<Item<'a>
 }
 
 /// The fields of `a=1&b=2`, decoded.
-pub(super) fn form_fields(text: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+pub(crate) fn form_fields(text: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty()).take(FIELDS);
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

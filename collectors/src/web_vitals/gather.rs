@@ -116,12 +116,8 @@ fn taken(report: OwnReport, page: &Item, marks_allowed: bool) -> Result<BeaconRe
         .value
         .filter(|v| v.is_finite())
         .ok_or(Rejection::NoValue)?;
-    let (most, unit) = if name == "CLS" {
-        (PLAUSIBLE_SHIFT, "1")
-    } else {
-        (PLAUSIBLE_MS, "ms")
-    };
-    if !(0.0..=most).contains(&value) {
+    let unit = if name == "CLS" { "1" } else { "ms" };
+    if !is_plausible(unit, value) {
         return Err(Rejection::Implausible);
     }
     let id = report
@@ -155,6 +151,16 @@ fn taken(report: OwnReport, page: &Item, marks_allowed: bool) -> Result<BeaconRe
     })
 }
 
+/// Whether a page can have taken so long (`ms`), or have shifted so much.
+pub(crate) fn is_plausible(unit: &str, value: f64) -> bool {
+    let most = if unit == "ms" {
+        PLAUSIBLE_MS
+    } else {
+        PLAUSIBLE_SHIFT
+    };
+    (0.0..=most).contains(&value)
+}
+
 /// A name of one's own: short and plain, so that it cannot smuggle an address or a person.
 fn is_mark(name: &str) -> bool {
     (1..=64).contains(&name.len())
@@ -184,7 +190,7 @@ fn device(text: &str) -> Option<String> {
 }
 
 /// The navigation types that web-vitals names; anything else is `other`, since it becomes a stratum.
-fn navigation(text: &str) -> String {
+pub(crate) fn navigation(text: &str) -> String {
     let kind = text.trim().replace('_', "-");
     let known = [
         "navigate",
