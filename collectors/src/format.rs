@@ -62,6 +62,10 @@ formats! {
     PytestBenchmark, pytest_benchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
     K6, k6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
+    Asv, asv, "asv", Bench, "asv's result files, versions 1 and 2";
+    Gungraun, gungraun, "gungraun", Bench, "Gungraun's `--output-format=json`";
+    Catch2, catch2, "catch2", Bench, "Catch2's benchmarks, as XML or console text";
+    Gatling, gatling, "gatling", Load, "Gatling's text `simulation.log`";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";

@@ -7,14 +7,16 @@ use serde_json::Value;
 use crate::error::{ErrorKind, ParseError, Place};
 use crate::limits;
 
+/// Keys of the formats in which Python's `NaN` and `Infinity` occur: old pytest-benchmark's, and asv's.
+const PYTHONS: [&str; 2] = ["\"machine_info\"", "\"commit_hash\""];
+
 /// A whole document. Depth, strings, keys and the number of values are checked before anything is built.
 pub(crate) fn parse(text: &str) -> Result<Value, ParseError> {
     check_limits(text)?;
     let strict = serde_json::from_str(text).map_err(|e| invalid(&e));
     match strict {
-        // Old pytest-benchmark wrote Python's tokens; no other format of ours has them.
         Err(_)
-            if text.contains("\"machine_info\"")
+            if PYTHONS.iter().any(|key| text.contains(key))
                 && text.contains("NaN") | text.contains("Infinity") =>
         {
             serde_json::from_str(&without_python_numbers(text)).map_err(|e| invalid(&e))
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn pythons_numbers_are_read_as_absent_in_pytest_files_alone() {
+    fn pythons_numbers_are_read_as_absent_in_pythons_files_alone() {
         let value = parse(
             r#"{"machine_info": {"node": "NaN \" Infinity"}, "a": [NaN, -Infinity, -1, Infinity]}"#,
         )
