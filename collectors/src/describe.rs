@@ -132,6 +132,7 @@ fn series(group: &[&Observation]) -> Value {
                     .collect(),
             );
             out.insert("headline".into(), json!(summary.headline));
+            out.extend(summary.count.map(|n| ("count".to_owned(), n.into())));
         }
         Payload::Scalar(scalar) => {
             out.insert("value".into(), scalar.value.into());

@@ -66,6 +66,14 @@ formats! {
     Gungraun, gungraun, "gungraun", Bench, "Gungraun's `--output-format=json`";
     Catch2, catch2, "catch2", Bench, "Catch2's benchmarks, as XML or console text";
     Gatling, gatling, "gatling", Load, "Gatling's text `simulation.log`";
+    Browsertime, browsertime, "browsertime", Lab, "browsertime's `browsertime.json`";
+    Har, har, "har", Lab, "HTTP archives (HAR 1.2)";
+    PerfStat, perf_stat, "perf-stat", Bench, "`perf stat -j` and `-x,`";
+    DenoBench, deno_bench, "deno-bench", Bench, "`deno bench --json`";
+    Mitata, mitata, "mitata", Bench, "mitata's `format: 'json'`";
+    Autocannon, autocannon, "autocannon", Load, "`autocannon -j`";
+    Oha, oha, "oha", Load, "oha's `--output-format json` and `csv`";
+    ApacheBench, apachebench, "apachebench", Load, "ab's `-g` table and its report";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";

@@ -26,18 +26,26 @@ mod time;
 mod tree;
 pub mod units;
 
+mod apachebench;
 mod asv;
+mod autocannon;
+mod browsertime;
 mod catch2;
 mod criterion;
+mod deno_bench;
 mod gatling;
 mod go_bench;
 mod google_benchmark;
 mod gungraun;
+mod har;
 mod hdr_payload;
 mod hyperfine;
 mod k6;
 mod longwatch;
 mod longwatch_beacon;
+mod mitata;
+mod oha;
+mod perf_stat;
 mod pytest_benchmark;
 pub mod web_vitals;
 
