@@ -74,6 +74,11 @@ formats! {
     Autocannon, autocannon, "autocannon", Load, "`autocannon -j`";
     Oha, oha, "oha", Load, "oha's `--output-format json` and `csv`";
     ApacheBench, apachebench, "apachebench", Load, "ab's `-g` table and its report";
+    CriterionText, criterion_text, "criterion-text", Bench, "what criterion prints";
+    LibtestBench, libtest_bench, "libtest-bench", Bench, "what libtest's `#[bench]` prints";
+    BenchmarkJs, benchmarkjs, "benchmarkjs", Bench, "what benchmark.js prints";
+    Divan, divan, "divan", Bench, "the tree that divan prints";
+    BenchstatCsv, benchstat_csv, "benchstat-csv", Bench, "`benchstat -format csv`, which is named and not taken";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";
