@@ -17,7 +17,10 @@ const COLUMNS: [&str; 6] = ["fastest", "slowest", "median", "mean", "samples", "
 const LEVEL: usize = 3;
 
 pub(crate) fn sniff(input: &Input) -> bool {
-    matches!(input.shape, Shape::Text) && input.text.lines().any(|line| head(line).is_some())
+    let others = || crate::criterion_text::sniff(input) || crate::libtest_bench::sniff(input);
+    let tree = || input.text.lines().any(|line| head(line).is_some());
+    // Where one run printed several, criterion's are taken, then libtest's.
+    matches!(input.shape, Shape::Text) && tree() && !others()
 }
 
 /// The root's name and the character at which the first column begins.

@@ -13,7 +13,9 @@ pub(crate) fn sniff(input: &Input) -> bool {
     let text = matches!(input.shape, Shape::Text).then_some(&*input.text);
     text.is_some_and(|text| {
         let mut lines = text.lines().filter(|line| line.contains("/iter (+/-"));
+        // Where one run printed both, criterion's are taken.
         lines.any(|line| bench(&printed::visible(line)).is_some())
+            && !crate::criterion_text::sniff(input)
     })
 }
 

@@ -11,6 +11,10 @@ pub fn metric_name(format: Format, native: &str) -> String {
         (_, "MB/s" | "B/s") => "throughput".into(),
         // `http_req_duration{phase:spike}`: the tag is a label.
         (Format::K6, _) => snake_case(native.split('{').next().unwrap_or(native)),
+        (Format::Har, "pageTimings") => "page_load".into(),
+        (Format::Browsertime, "googleWebVitals.largestContentfulPaint") => "lcp".into(),
+        (Format::Browsertime, "googleWebVitals.firstContentfulPaint") => "fcp".into(),
+        (Format::Browsertime, "googleWebVitals.cumulativeLayoutShift") => "cls".into(),
         _ => snake_case(native),
     }
 }
