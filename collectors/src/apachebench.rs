@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use crate::draft::{Draft, observation, samples, scalar};
-use crate::error::{ErrorKind, ParseError};
+use crate::error::ParseError;
 use crate::input::{Input, Shape};
 use crate::printed;
 use crate::report::{Basis, Direction, Quality, Report};
@@ -51,12 +51,12 @@ fn table(input: &Input, draft: &mut Draft) -> Result<(), ParseError> {
     for line in input.lines().skip(1) {
         let (number, line) = line?;
         let fields: Vec<&str> = line.trim_end().split('\t').collect();
-        for ((column, name), values) in TIMES.into_iter().zip(&mut times) {
-            let time = fields.get(column).and_then(|field| printed::number(field));
-            let Some(time) = time else {
-                let error = format!("{name} is no number, or the line was cut short");
-                return Err(ParseError::new(ErrorKind::InvalidValue, error).at_line(number));
-            };
+        let read = TIMES.map(|(column, _)| fields.get(column).and_then(|f| printed::number(f)));
+        let [Some(connect), Some(processing), Some(total), Some(wait)] = read else {
+            draft.skip(format!("line {number}"), "no whole row of a request");
+            continue;
+        };
+        for (values, time) in times.iter_mut().zip([connect, processing, total, wait]) {
             values.push(time);
         }
     }
@@ -138,11 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_refused_is_no_data_and_a_cut_table_is_refused_with_its_line() {
+    fn a_run_that_was_refused_is_no_data_and_a_row_that_was_cut_is_listed() {
         let refused = "This is ApacheBench, Version 2.3 <$Revision$>\nBenchmarking 127.0.0.1 (be patient)...apr_socket_recv: Connection refused (111)\n";
         assert!(read(refused).unwrap().observations.is_empty());
         let cut =
             format!("{HEAD}\nSat Nov 21 20:38:17 2026\t1795293497\t0\t1\t1\t0\nSat Nov 21\t17");
-        assert_eq!(read(&cut).unwrap_err().place.unwrap().line, Some(3));
+        assert_eq!(read(&cut).unwrap().skipped[0].name, "line 3");
     }
 }

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::draft::{Draft, observation, samples, scalar};
-use crate::error::{ErrorKind, ParseError};
+use crate::error::ParseError;
 use crate::input::{Input, Shape};
 use crate::json;
 use crate::printed;
@@ -115,15 +115,20 @@ fn requests(input: &Input, draft: &mut Draft) -> Result<(), ParseError> {
     for line in input.lines().skip(1) {
         let (number, line) = line?;
         let fields: Vec<&str> = line.trim().split(',').collect();
-        let outcome = fields.get(6).map(|status| usize::from(is_failure(status)));
-        for ((column, name), kept) in TIMES.into_iter().zip(&mut times) {
-            let time = fields.get(column).and_then(|field| printed::number(field));
-            let kept = outcome.and_then(|outcome| kept.get_mut(outcome));
-            let (Some(time), Some(kept)) = (time, kept) else {
-                let error = format!("{name} is no number, or the line was cut short");
-                return Err(ParseError::new(ErrorKind::InvalidValue, error).at_line(number));
-            };
-            kept.push(time);
+        let read = TIMES.map(|(column, _)| fields.get(column).and_then(|f| printed::number(f)));
+        let (Some(&status), [Some(dns), Some(dialup), Some(duration)]) = (fields.get(6), read)
+        else {
+            draft.skip(format!("line {number}"), "no whole row of a request");
+            continue;
+        };
+        for (kept, time) in times.iter_mut().zip([dns, dialup, duration]) {
+            let [succeeded, failed] = kept;
+            if is_failure(status) {
+                failed
+            } else {
+                succeeded
+            }
+            .push(time);
         }
     }
     for ((_, name), [succeeded, failed]) in TIMES.into_iter().zip(times) {
@@ -165,8 +170,8 @@ mod tests {
             .map(|o| (o.labels.len(), o.payload.clone()))
             .collect();
         assert_eq!(values, [(0, samples(vec![0.5])), (1, samples(vec![0.1]))]);
-        let cut = read(&format!("{HEAD}\n0,0,0,0,0.5,1,200\n0,0,0")).unwrap_err();
-        assert_eq!(cut.place.unwrap().line, Some(3));
+        let cut = read(&format!("{HEAD}\n0,0,0,0,0.5,1,200\n0,0,0")).unwrap();
+        assert_eq!(cut.skipped[0].name, "line 3");
     }
 
     #[test]
