@@ -146,9 +146,7 @@ fn one(group: &[&Observation]) -> Value {
                     .collect(),
             );
             out.insert("headline".into(), json!(summary.headline));
-            if let Some(count) = summary.count {
-                out.insert("count".into(), count.into());
-            }
+            out.extend(summary.count.map(|n| ("count".to_owned(), n.into())));
         }
         Payload::Scalar(_) if together => of_history(&mut out, group),
         Payload::Scalar(scalar) => {

@@ -47,6 +47,7 @@ pub(crate) fn sniff(input: &Input) -> bool {
     };
     let entries = json::array(document, "benchmarks");
     document.get("context").is_some_and(Value::is_object)
+        && document.get("layout").is_none()
         && entries.is_some_and(|b| {
             b.iter()
                 .all(|e| e.get("name").is_some() && e.get("stats").is_none())

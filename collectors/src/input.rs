@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{ErrorKind, ParseError};
 use crate::longwatch::{self, Document};
-use crate::{json, limits, vegeta};
+use crate::{gatling, json, limits, vegeta};
 
 /// A readable file.
 #[derive(Debug)]
@@ -177,6 +177,12 @@ fn decode<'a>(
         Cow::Borrowed(b) => Cow::Borrowed(if marked { &b[3..] } else { b }),
         Cow::Owned(b) => Cow::Owned(if marked { b[3..].to_vec() } else { b }),
     };
+    if let Some(version) = gatling::binary_version(&bytes) {
+        let message =
+            format!("the file is the binary log of Gatling {version}, which we do not read");
+        return Err(ParseError::new(ErrorKind::UnsupportedBinary, message)
+            .hint("Gatling writes a text log up to 3.11"));
+    }
     if bytes.iter().take(4096).any(|&b| b == 0) {
         return Err(binary(&bytes));
     }

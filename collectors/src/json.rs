@@ -7,20 +7,16 @@ use serde_json::Value;
 use crate::error::{ErrorKind, ParseError, Place};
 use crate::limits;
 
+/// Keys of the formats in which Python's `NaN` and `Infinity` occur: old pytest-benchmark's, and asv's.
+const PYTHONS: [&str; 2] = ["\"machine_info\"", "\"commit_hash\""];
+
 /// A whole document. Depth, strings, keys and the number of values are checked before anything is built.
 pub(crate) fn parse(text: &str) -> Result<Value, ParseError> {
-    // Lighthouse's report holds screenshots as text.
-    let string_bytes = if text.contains("\"lighthouseVersion\"") {
-        limits::LIGHTHOUSE_STRING_BYTES
-    } else {
-        limits::JSON_STRING_BYTES
-    };
-    check_limits_with(text, string_bytes)?;
+    check_limits(text)?;
     let strict = serde_json::from_str(text).map_err(|e| invalid(&e));
     match strict {
-        // Old pytest-benchmark wrote Python's tokens; no other format of ours has them.
         Err(_)
-            if text.contains("\"machine_info\"")
+            if PYTHONS.iter().any(|key| text.contains(key))
                 && text.contains("NaN") | text.contains("Infinity") =>
         {
             serde_json::from_str(&without_python_numbers(text)).map_err(|e| invalid(&e))
@@ -60,10 +56,6 @@ static STRUCTURAL: [bool; 256] = {
 
 /// Refuses what is nested too deeply or too large, with its place, before anything is built.
 pub(crate) fn check_limits(text: &str) -> Result<(), ParseError> {
-    check_limits_with(text, limits::JSON_STRING_BYTES)
-}
-
-fn check_limits_with(text: &str, string_bytes: usize) -> Result<(), ParseError> {
     let too_large = |byte: usize, what: String| {
         let place = Place {
             byte: Some(byte as u64),
@@ -72,6 +64,12 @@ fn check_limits_with(text: &str, string_bytes: usize) -> Result<(), ParseError> 
         Err(ParseError::new(ErrorKind::TooLarge, what)
             .at(place)
             .hint("send it in parts"))
+    };
+    // An HTTP archive holds whole answers, and Lighthouse's report screenshots of whole pages: nothing of either is kept.
+    let longest = if is_http_archive(text) || text.contains("\"lighthouseVersion\"") {
+        text.len()
+    } else {
+        limits::JSON_STRING_BYTES
     };
     let bytes = text.as_bytes();
     let mut keys: Vec<usize> = Vec::new();
@@ -89,11 +87,8 @@ fn check_limits_with(text: &str, string_bytes: usize) -> Result<(), ParseError> 
                 while at < bytes.len() && bytes[at] != b'"' {
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
-                if at - start > string_bytes {
-                    return too_large(
-                        start,
-                        format!("a string is longer than {string_bytes} bytes"),
-                    );
+                if at - start > longest {
+                    return too_large(start, format!("a string is longer than {longest} bytes"));
                 }
             }
             b'{' | b'[' if keys.len() == limits::JSON_DEPTH => {
@@ -137,6 +132,12 @@ fn check_limits_with(text: &str, string_bytes: usize) -> Result<(), ParseError> 
         at += 1;
     }
     Ok(())
+}
+
+/// Whether the first key is `log`, which all HTTP archives begin with.
+fn is_http_archive(text: &str) -> bool {
+    let inside = text.trim_start().strip_prefix('{').map(str::trim_start);
+    inside.is_some_and(|inside| inside.starts_with("\"log\""))
 }
 
 /// The text with bare `NaN`, `Infinity` and `-Infinity` as `null`; strings are left alone.
@@ -237,6 +238,8 @@ mod tests {
             kind(&quoted(limits::JSON_STRING_BYTES)),
             ErrorKind::TooLarge
         );
+        let answer = format!("{{ \"log\": {}}}", quoted(limits::JSON_STRING_BYTES));
+        assert!(parse(&answer).is_ok(), "an HTTP archive holds answers");
         let object = |n: usize| {
             format!(
                 "{{{}}}",
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn pythons_numbers_are_read_as_absent_in_pytest_files_alone() {
+    fn pythons_numbers_are_read_as_absent_in_pythons_files_alone() {
         let value = parse(
             r#"{"machine_info": {"node": "NaN \" Infinity"}, "a": [NaN, -Infinity, -1, Infinity]}"#,
         )

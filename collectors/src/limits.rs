@@ -21,9 +21,6 @@ pub const JSON_DEPTH: usize = 64;
 /// Bytes of one JSON string: the longest honest one is an encoded histogram.
 pub const JSON_STRING_BYTES: usize = 64 << 10;
 
-/// The same in a report of Lighthouse, whose screenshots of whole pages are text; they are read past, not kept.
-pub const LIGHTHOUSE_STRING_BYTES: usize = 16 << 20;
-
 /// Keys of one JSON object.
 pub const JSON_KEYS: usize = 10_000;
 

@@ -19,6 +19,10 @@ pub fn metric_name(format: Format, native: &str) -> String {
         (Format::Boomerang, "et.inp" | "c.inp") => "inp".into(),
         // The rows of its table stand for what its tasks call latency.
         (Format::Tinybench, "table") => "latency".into(),
+        (Format::Har, "pageTimings") => "page_load".into(),
+        (Format::Browsertime, "googleWebVitals.largestContentfulPaint") => "lcp".into(),
+        (Format::Browsertime, "googleWebVitals.firstContentfulPaint") => "fcp".into(),
+        (Format::Browsertime, "googleWebVitals.cumulativeLayoutShift") => "cls".into(),
         _ => snake_case(native),
     }
 }
