@@ -118,6 +118,7 @@ fn series(group: &[&Observation]) -> Value {
     }
     out.insert("labels".into(), labels);
     out.insert("basis".into(), json!(first.basis));
+    // The tool's own word for a kind (`gauge`, `counter`) stands in place of ours.
     out.extend(first.extra.clone());
     match &first.payload {
         Payload::Samples(_) => of_samples(&mut out, group),
@@ -128,7 +129,7 @@ fn series(group: &[&Observation]) -> Value {
                 summary
                     .reported
                     .iter()
-                    .map(|(k, v)| (k.clone(), json!(v)))
+                    .map(|(k, v)| (k.clone(), crate::telemetry::printed(*v)))
                     .collect(),
             );
             out.insert("headline".into(), json!(summary.headline));

@@ -21,6 +21,7 @@ mod metric;
 pub mod report;
 mod rest;
 mod route;
+mod telemetry;
 mod time;
 mod tree;
 pub mod units;
@@ -33,6 +34,7 @@ mod hyperfine;
 mod k6;
 mod longwatch;
 mod longwatch_beacon;
+mod prometheus;
 mod pytest_benchmark;
 pub mod web_vitals;
 
