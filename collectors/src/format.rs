@@ -62,6 +62,7 @@ formats! {
     PytestBenchmark, pytest_benchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
     K6, k6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
+    Otlp, otlp, "otlp", Telemetry, "OTLP metrics as protobuf or JSON";
     Prometheus, prometheus, "prometheus", Telemetry, "Prometheus text, or OpenMetrics";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";

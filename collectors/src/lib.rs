@@ -34,6 +34,7 @@ mod hyperfine;
 mod k6;
 mod longwatch;
 mod longwatch_beacon;
+mod otlp;
 mod prometheus;
 mod pytest_benchmark;
 pub mod web_vitals;
