@@ -64,6 +64,8 @@ formats! {
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";
     Otlp, otlp, "otlp", Telemetry, "OTLP metrics as protobuf or JSON";
     Prometheus, prometheus, "prometheus", Telemetry, "Prometheus text, or OpenMetrics";
+    Statsd, statsd, "statsd", Telemetry, "statsd datagrams, a value a line";
+    ServerTiming, server_timing, "server-timing", Telemetry, "`Server-Timing` headers, as lines or as JSON";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Longwatch, longwatch, "longwatch", Bench, "our own JSON and NDJSON";
     LongwatchBeacon, longwatch_beacon, "longwatch-beacon", Rum, "our own beacon";

@@ -37,6 +37,8 @@ mod longwatch_beacon;
 mod otlp;
 mod prometheus;
 mod pytest_benchmark;
+mod server_timing;
+mod statsd;
 pub mod web_vitals;
 
 pub use criterion::bundle_tree;
