@@ -83,6 +83,16 @@ impl Family {
     }
 }
 
+/// Counts one value more, up to the limit.
+fn count_value(values: &mut usize, line: usize) -> Result<(), ParseError> {
+    *values += 1;
+    if *values > limits::EXPOSED_VALUES {
+        let message = format!("the file holds more than {} values", limits::EXPOSED_VALUES);
+        return Err(ParseError::new(ErrorKind::TooLarge, message).at_line(line));
+    }
+    Ok(())
+}
+
 pub(super) fn invalid(line: usize, what: impl Into<String>) -> ParseError {
     ParseError::new(ErrorKind::InvalidOpenmetrics, what).at_line(line)
 }
@@ -91,6 +101,7 @@ pub(super) fn invalid(line: usize, what: impl Into<String>) -> ParseError {
 pub(super) fn of_text(input: &Input) -> Result<Vec<Family>, ParseError> {
     let mut families: Vec<Family> = Vec::new();
     let mut at: HashMap<String, usize> = HashMap::new();
+    let mut values = 0;
     for numbered in input.lines() {
         let (number, text) = numbered?;
         let line = line::read(text, Dialect::Text).map_err(|what| invalid(number, what))?;
@@ -106,6 +117,7 @@ pub(super) fn of_text(input: &Input) -> Result<Vec<Family>, ParseError> {
                 families.push(Family::new(short.unwrap_or(name), kind));
             }
             Line::Sample(sample) => {
+                count_value(&mut values, number)?;
                 let known = place(&sample.name, &at, &families);
                 let place = known.unwrap_or(families.len());
                 if place == families.len() {
@@ -170,6 +182,7 @@ pub(super) fn of_openmetrics(text: &str) -> Result<Vec<Family>, ParseError> {
     let mut done = Done::default();
     let mut open: Option<Open> = None;
     let mut ended = false;
+    let mut values = 0;
     for (at, text) in text
         .strip_suffix('\n')
         .unwrap_or(text)
@@ -194,6 +207,7 @@ pub(super) fn of_openmetrics(text: &str) -> Result<Vec<Family>, ParseError> {
             Line::End => ended = true,
             Line::Nothing => {}
             Line::Sample(sample) => {
+                count_value(&mut values, number)?;
                 let known = open.take_if(|open| open.takes(&sample));
                 let mut current = match known {
                     Some(known) => known,
