@@ -132,6 +132,7 @@ fn one(group: &[&Observation]) -> Value {
     }
     out.insert("labels".into(), labels);
     out.insert("basis".into(), json!(first.basis));
+    // The tool's own word for a kind (`gauge`, `counter`) stands in place of ours.
     out.extend(first.extra.clone());
     match &first.payload {
         Payload::Samples(_) => of_samples(&mut out, group),
@@ -142,7 +143,7 @@ fn one(group: &[&Observation]) -> Value {
                 summary
                     .reported
                     .iter()
-                    .map(|(k, v)| (k.clone(), json!(v)))
+                    .map(|(k, v)| (k.clone(), crate::telemetry::printed(*v)))
                     .collect(),
             );
             out.insert("headline".into(), json!(summary.headline));

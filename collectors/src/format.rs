@@ -91,6 +91,10 @@ formats! {
     BenchmarkJs, benchmarkjs, "benchmarkjs", Bench, "what benchmark.js prints";
     Divan, divan, "divan", Bench, "the tree that divan prints";
     BenchstatCsv, benchstat_csv, "benchstat-csv", Bench, "`benchstat -format csv`, which is named and not taken";
+    Otlp, otlp, "otlp", Telemetry, "OTLP metrics as protobuf or JSON";
+    Prometheus, prometheus, "prometheus", Telemetry, "Prometheus text, or OpenMetrics";
+    Statsd, statsd, "statsd", Telemetry, "statsd datagrams, a value a line";
+    ServerTiming, server_timing, "server-timing", Telemetry, "`Server-Timing` headers, as lines or as JSON";
     WebVitals, web_vitals, "web-vitals", Rum, "web-vitals objects, as beacons carry them";
     Boomerang, boomerang, "boomerang", Rum, "boomerang's beacons, as captured requests or forms";
     Faro, faro, "faro", Rum, "what Grafana's Faro sends, as captured requests or JSON";

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{ErrorKind, ParseError};
 use crate::longwatch::{self, Document};
-use crate::{gatling, json, limits, vegeta};
+use crate::{gatling, json, limits, otlp, vegeta};
 
 /// A readable file.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) enum Shape {
     Lines(Value),
     /// A binary HdrHistogram payload.
     Hdr(Vec<u8>),
+    /// An OTLP request as protobuf.
+    Otlp(Vec<u8>),
     /// Any other text.
     Text,
     /// Text that begins like JSON and is none; the error counts unless a text format knows it.
@@ -62,11 +64,10 @@ impl<'a> Input<'a> {
 
     fn of_plain(bytes: Cow<'a, [u8]>) -> Result<Self, ParseError> {
         if HDR_COOKIES.iter().any(|cookie| bytes.starts_with(cookie)) {
-            return Ok(Input {
-                text: Cow::Borrowed(""),
-                shape: Shape::Hdr(bytes.into_owned()),
-                warnings: Vec::new(),
-            });
+            return Ok(Input::binary(Shape::Hdr(bytes.into_owned())));
+        }
+        if otlp::is_request(&bytes) {
+            return Ok(Input::binary(Shape::Otlp(bytes.into_owned())));
         }
         let mut warnings = Vec::new();
         let text = decode(bytes, &mut warnings)?;
@@ -76,6 +77,14 @@ impl<'a> Input<'a> {
             shape,
             warnings,
         })
+    }
+
+    fn binary(shape: Shape) -> Self {
+        Input {
+            text: Cow::Borrowed(""),
+            shape,
+            warnings: Vec::new(),
+        }
     }
 
     /// The document, if the file is one.

@@ -39,6 +39,9 @@ pub const SAMPLES: usize = 1_000_000;
 /// Series in one file: more is a name with an id in it.
 pub const SERIES: usize = 5_000;
 
+/// Lines with a value in one Prometheus text: a hundred buckets for each series.
+pub const EXPOSED_VALUES: usize = SERIES * 100;
+
 /// Labels of one series, bytes of a label's key, and of its value.
 pub const LABELS: usize = 32;
 /// Bytes of a label's key.

@@ -150,6 +150,10 @@ pub enum Quality {
     SortedSamples,
     /// The tool cut the sample list short.
     Truncated,
+    /// The values came over a transport that loses some.
+    LossyTransport,
+    /// Only a share of the values was sent.
+    Sampled,
 }
 
 /// One series' worth of measurements out of one file.

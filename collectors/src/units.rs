@@ -326,7 +326,17 @@ fn by_metric(text: &str, metric: &str, source: Source) -> Option<Unit> {
     let metric = metric.to_lowercase();
     let milliseconds = ["lcp", "fcp", "ttfb", "inp", "fid"].contains(&metric.as_str())
         || metric.starts_with("http_req_") && metric != "http_req_failed";
-    milliseconds.then(|| of_seconds((1.0, 1e3), source))
+    if milliseconds {
+        return Some(of_seconds((1.0, 1e3), source));
+    }
+    // Prometheus' metrics end in their unit, counters with `_total` after it.
+    let name = metric.strip_suffix("_total").unwrap_or(&metric);
+    match name.rsplit_once('_')?.1 {
+        unit @ ("seconds" | "milliseconds" | "microseconds" | "nanoseconds" | "bytes") => {
+            named(unit, source)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -413,6 +423,15 @@ mod tests {
         );
         assert_eq!(base(0.0, "", Source::Rum), (0, Dimension::Ppm));
         assert_eq!(base(12.5, "%", Source::Load), (125_000, Dimension::Ppm));
+    }
+
+    #[test]
+    fn a_missing_unit_is_settled_by_the_end_of_the_metrics_name() {
+        let of = |metric| unit("", metric, Source::Telemetry).dimension;
+        assert_eq!(of("http_request_duration_seconds"), Dimension::TimeNs);
+        assert_eq!(of("process_cpu_seconds_total"), Dimension::TimeNs);
+        assert_eq!(of("response_size_bytes"), Dimension::Bytes);
+        assert_eq!(of("seconds"), Dimension::Ppm);
     }
 
     #[test]
