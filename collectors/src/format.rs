@@ -62,6 +62,7 @@ formats! {
     GoBench, go_bench, "go-bench", Bench, "`go test -bench`, as text or with `-json`";
     PytestBenchmark, pytest_benchmark, "pytest-benchmark", Bench, "`pytest --benchmark-json`";
     Jmh, jmh, "jmh", Bench, "JMH's `-rf json`";
+    BenchmarkDotNet, benchmarkdotnet, "benchmarkdotnet", Bench, "BenchmarkDotNet's `*-report-full.json`";
     BenchmarkAction, benchmark_action, "benchmark-action", Bench, "github-action-benchmark's `data.js` and custom JSON";
     K6, k6, "k6", Load, "k6's `--out json`, `--summary-export` and `handleSummary`";
     HdrPayload, hdr_payload, "hdr-payload", Load, "one HdrHistogram as V2 payload or `.hgrm` text";

@@ -34,6 +34,7 @@ mod apachebench;
 mod asv;
 mod autocannon;
 mod benchmark_action;
+mod benchmarkdotnet;
 mod benchmarkjs;
 mod benchstat_csv;
 mod boomerang;

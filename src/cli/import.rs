@@ -1,5 +1,6 @@
 //! `longwatch import`: brings a history in at once, every run with its own release and time.
 
+mod benchmark_action;
 mod csv;
 
 use std::path::PathBuf;
@@ -29,7 +30,8 @@ const AT_ONCE: usize = 64;
 #[command(
     after_help = "csv: a file is a series of `time,release,value[,count][,env][,epoch]`, a row a run, as `longwatch detect` \
                   reads it. A changed `env` is a changed machine, a changed `epoch` something else measured. The flow is named \
-                  by the file.\n\n\
+                  by the file; --metric and --unit say what its values are.\n\n\
+                  benchmark-action: github-action-benchmark's data.js, with each commit's own values, units and time.\n\n\
                   What was imported before is not stored again: import the same files as they grow.\n\n\
                   Exit codes: 0 stored, 3 some rows left out, 4 refused, 5 nothing to import, 2 wrong usage or no connection."
 )]
@@ -67,6 +69,8 @@ pub(crate) struct Args {
 enum Kind {
     /// Files of `time,release,value[,count][,env][,epoch]`
     Csv,
+    /// The `data.js` of github-action-benchmark
+    BenchmarkAction,
 }
 
 /// Which way of a metric is good.
@@ -114,6 +118,7 @@ struct Imported {
 pub(crate) fn run(args: Args) -> Result<Exit, Failure> {
     let histories = match args.kind {
         Kind::Csv => csv::histories(&args)?,
+        Kind::BenchmarkAction => benchmark_action::histories(&args)?,
     };
     let client = Arc::new(Client::new(&args.connection)?);
     let patience = Patience::of(args.retry_for.duration());

@@ -1,6 +1,6 @@
 //! Results in: a tool's output as it is, or our own JSON. Answers only after commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::Json;
 use axum::body::Body;
@@ -144,6 +144,24 @@ fn options_of(query: &UploadQuery, fixed: Option<Format>) -> Result<ParseOptions
     })
 }
 
+/// An upload is one run. What github-action-benchmark keeps of many commits would be counted as one release's.
+fn refuse_history(report: &Report) -> Result<()> {
+    if report.format != Format::BenchmarkAction {
+        return Ok(());
+    }
+    let commits = report.observations.iter().map(|o| o.extra.get("commit"));
+    let commits: HashSet<_> = commits.flatten().filter_map(|id| id.as_str()).collect();
+    match commits.len() {
+        0 | 1 => Ok(()),
+        several => {
+            let message =
+                format!("the file is a history of {several} commits, and an upload is one run");
+            Err(Error::invalid(message)
+                .hint("bring it in with its dates: longwatch import benchmark-action FILE"))
+        }
+    }
+}
+
 fn sender_of(query: &UploadQuery, main_branch: &str, content: &[u8; 32]) -> Result<Sender> {
     let time_us = match &query.time {
         None => None,
@@ -209,6 +227,7 @@ async fn store(
     } else {
         collectors::parse(bytes, &options)
     }?;
+    refuse_history(&report)?;
     let mut taken = intake(&report, &sender)?;
     refuse_old_field_data(&taken.deltas, caller.scope, sender.received_us)?;
     let answer = UploadAnswer {

@@ -196,3 +196,63 @@ async fn columns_beyond_the_first_three_and_files_with_faults_are_understood() {
         server.kill();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_github_action_benchmark_comes_in_commit_by_commit() {
+    const HISTORY: &str = r#"window.BENCHMARK_DATA = {"repoUrl": "https://example.org/x", "entries": {"Suite": [
+        {"commit": {"id": "c1", "author": {"email": "ann@example.org"}}, "date": 1777634925490, "tool": "customBiggerIsBetter",
+         "benches": [{"name": "render", "value": 70.5, "unit": "req/s"}, {"name": "sort", "value": 12, "unit": "req/s"}]},
+        {"commit": {"id": "c2"}, "date": 1777721325490, "tool": "customBiggerIsBetter",
+         "benches": [{"name": "render", "value": 72.25, "unit": "req/s"}, {"name": "broken", "value": null, "unit": "req/s"}]}]}}"#;
+    for database in databases().await {
+        let home = database.directory.path();
+        let admin = token(home, &database.url, PROJECT, "admin");
+        let server = Process::serve(home, &database.url, &[]);
+        fs::write(home.join("data.js"), HISTORY).unwrap();
+        let run = |arguments: &[&str]| {
+            command(home, arguments)
+                .env("LONGWATCH_URL", &server.url)
+                .env("LONGWATCH_PROJECT", PROJECT)
+                .env("LONGWATCH_TOKEN", &admin)
+                .output()
+                .unwrap()
+        };
+        let imported = run(&["import", "benchmark-action", "data.js"]);
+        let words = "data.js: stored 2 runs, 1 without a value left out\n";
+        assert_eq!(said(&imported), (3, words, ""), "{}", database.engine);
+
+        let client = Client::new();
+        let get = async |path: &str| server.get(&client, &admin, path).await;
+        let series = get("series?flow=render").await;
+        let [render] = &series["items"].as_array().unwrap()[..] else {
+            panic!("{series}")
+        };
+        assert_eq!(render["direction"], "higher");
+        let path = format!(
+            "series/{}/points?by=evidence",
+            render["id"].as_str().unwrap()
+        );
+        let points = within(Duration::from_secs(30), "both points", async || {
+            let points = get(&path).await["points"].as_array().unwrap().clone();
+            (points.len() == 2).then_some(points)
+        })
+        .await;
+        let told: Vec<_> = points
+            .iter()
+            .map(|point| {
+                (
+                    point["release"].as_str().unwrap(),
+                    point["value"].as_f64().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(told, [("c1", 70.5), ("c2", 72.25)]);
+
+        // Pushed as one run it would be a release's: that is refused, with what to do.
+        let pushed = run(&["push", "data.js", "--release", "v1", "--retry-for", "5s"]);
+        assert_eq!(pushed.status.code(), Some(4));
+        let told = String::from_utf8(pushed.stderr).unwrap();
+        assert!(told.contains("longwatch import benchmark-action"), "{told}");
+        server.kill();
+    }
+}
