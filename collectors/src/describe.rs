@@ -100,7 +100,7 @@ fn listed(observations: &[Observation]) -> Vec<Vec<&Observation>> {
 fn is_listed_together(observation: &Observation, payload: &Payload) -> bool {
     match payload {
         Payload::Samples(_) => true,
-        Payload::Scalar(_) => observation.time_us.is_some(),
+        Payload::Scalar(_) => observation.extra.contains_key("commit"),
         Payload::Buckets(_) | Payload::Summary(_) => false,
     }
 }
