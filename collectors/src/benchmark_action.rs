@@ -87,7 +87,7 @@ fn history(draft: &mut Draft, document: &Value) -> Result<(), ParseError> {
                 found.time_us = moment(entry);
                 let commit = entry.pointer("/commit/id").cloned().unwrap_or_default();
                 found.extra.insert("commit".into(), commit);
-                draft.add(found)?;
+                draft.add_point(found)?;
             }
         }
     }
@@ -170,6 +170,22 @@ mod tests {
             assert_eq!(report.outcome(), Outcome::Partial);
             assert!(!format!("{report:?}").contains("ann@"));
         }
+    }
+
+    #[test]
+    fn a_history_has_more_points_than_a_file_has_series() {
+        let commit = |n: usize| {
+            format!(
+                r#"{{"commit": {{"id": "c{n}"}}, "date": {n}, "tool": "go", "benches": [{{"name": "a", "value": {n}, "unit": "ns/op"}}]}}"#
+            )
+        };
+        let points = crate::limits::SERIES + 1;
+        let commits: Vec<String> = (0..points).map(commit).collect();
+        let text = format!(
+            r#"{{"repoUrl": "https://x", "entries": {{"S": [{}]}}}}"#,
+            commits.join(",")
+        );
+        assert_eq!(read(&text).observations.len(), points);
     }
 
     #[test]

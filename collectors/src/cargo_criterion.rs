@@ -5,11 +5,12 @@
 
 use serde_json::Value;
 
+use crate::criterion::batch_means;
 use crate::draft::{Draft, observation};
 use crate::error::ParseError;
 use crate::input::Input;
 use crate::json;
-use crate::report::{Basis, Observation, Payload, Report, Samples};
+use crate::report::{Basis, Observation, Payload, Report};
 use crate::{Format, ParseOptions};
 
 /// The tool's estimates, as `parse` shows them.
@@ -61,21 +62,15 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
 }
 
 fn benchmark(record: &Value) -> Option<Observation> {
-    let iterations = json::numbers(json::array(record, "iteration_count")?)?;
-    let totals = json::numbers(json::array(record, "measured_values")?)?;
-    if iterations.len() != totals.len() || iterations.iter().any(|&n| n < 1.0) {
-        return None;
-    }
-    let payload = Payload::Samples(Samples {
-        values: totals
-            .iter()
-            .zip(&iterations)
-            .map(|(total, n)| total / n)
-            .collect(),
-        iterations: Some(iterations.iter().map(|&n| n as u64).collect()),
-    });
+    let iterations = json::array(record, "iteration_count")?;
+    let payload = batch_means(iterations, json::array(record, "measured_values")?)?;
     let unit = json::string(record, "unit").unwrap_or("ns");
-    let mut time = observation(json::string(record, "id")?, "time", unit, payload);
+    let mut time = observation(
+        json::string(record, "id")?,
+        "time",
+        unit,
+        Payload::Samples(payload),
+    );
     time.basis = Basis::BatchMean;
     let reported = ESTIMATES.iter().filter_map(|name| {
         let estimate = json::number(record.get(*name)?, "estimate")?;

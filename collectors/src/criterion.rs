@@ -52,19 +52,9 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
 /// Per-iteration times: each is the total of a batch divided by its iterations, so a batch mean.
 fn benchmark(record: &Value, directory: &str) -> Option<Observation> {
     let (about, sample) = (record.get("benchmark")?, record.get("sample")?);
-    let iterations = json::numbers(json::array(sample, "iters")?)?;
-    let totals = json::numbers(json::array(sample, "times")?)?;
-    if iterations.len() != totals.len() || iterations.iter().any(|&n| n < 1.0) {
-        return None;
-    }
-    let payload = Payload::Samples(Samples {
-        values: totals
-            .iter()
-            .zip(&iterations)
-            .map(|(total, n)| total / n)
-            .collect(),
-        iterations: Some(iterations.iter().map(|&n| n as u64).collect()),
-    });
+    let batches = batch_means(json::array(sample, "iters")?, json::array(sample, "times")?)?;
+    let total: u64 = batches.iterations.iter().flatten().sum();
+    let payload = Payload::Samples(batches);
     let mut time = observation(json::string(about, "full_id")?, "time", "ns", payload);
     time.basis = Basis::BatchMean;
     for key in ["group_id", "function_id", "value_str"] {
@@ -75,10 +65,7 @@ fn benchmark(record: &Value, directory: &str) -> Option<Observation> {
         "sampling_mode".into(),
         sample.get("sampling_mode").cloned().unwrap_or_default(),
     );
-    time.extra.insert(
-        "total_iterations".into(),
-        iterations.iter().sum::<f64>().into(),
-    );
+    time.extra.insert("total_iterations".into(), total.into());
     time.extra.insert(
         "throughput".into(),
         about.get("throughput").cloned().unwrap_or_default(),
@@ -105,6 +92,19 @@ fn benchmark(record: &Value, directory: &str) -> Option<Observation> {
         );
     }
     Some(time)
+}
+
+/// The mean of each batch out of its iterations and its total time; none where the two do not fit together.
+pub(crate) fn batch_means(iterations: &[Value], totals: &[Value]) -> Option<Samples> {
+    let (iterations, totals) = (json::numbers(iterations)?, json::numbers(totals)?);
+    if iterations.len() != totals.len() || iterations.iter().any(|&n| n < 1.0) {
+        return None;
+    }
+    let means = totals.iter().zip(&iterations).map(|(total, n)| total / n);
+    Some(Samples {
+        values: means.collect(),
+        iterations: Some(iterations.iter().map(|&n| n as u64).collect()),
+    })
 }
 
 /// Whether a directory is a criterion tree: benchmarks lie in it, and nothing else does.

@@ -56,7 +56,21 @@ impl Draft {
 
     /// Adds a series' measurements. Values that are negative or no finite numbers are left out and counted; where
     /// nothing remains the series is listed as skipped.
-    pub(crate) fn add(&mut self, mut observation: Observation) -> Result<(), ParseError> {
+    pub(crate) fn add(&mut self, observation: Observation) -> Result<(), ParseError> {
+        self.add_one_of(limits::SERIES, "series", observation)
+    }
+
+    /// The same of a point of a history, of which a series has many.
+    pub(crate) fn add_point(&mut self, observation: Observation) -> Result<(), ParseError> {
+        self.add_one_of(limits::POINTS, "points", observation)
+    }
+
+    fn add_one_of(
+        &mut self,
+        limit: usize,
+        what: &str,
+        mut observation: Observation,
+    ) -> Result<(), ParseError> {
         let dropped = match &mut observation.payload {
             Payload::Samples(samples) => drop_unusable(samples),
             Payload::Scalar(scalar) => u64::from(!usable(scalar.value)),
@@ -78,8 +92,8 @@ impl Draft {
             }
             return Ok(());
         }
-        if self.report.observations.len() == limits::SERIES {
-            let message = format!("the file holds more than {} series", limits::SERIES);
+        if self.report.observations.len() == limit {
+            let message = format!("the file holds more than {limit} {what}");
             return Err(ParseError::new(ErrorKind::TooLarge, message)
                 .hint("is there an id in a name? send it in parts otherwise"));
         }

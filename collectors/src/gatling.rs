@@ -3,13 +3,11 @@
 //! Columns moved between versions, so that a request's are found by its two points in time, which are 13 digits long.
 //! Groups, pauses and users are not kept. The binary log of later versions is refused.
 
-use std::collections::{BTreeMap, HashMap};
-
-use crate::draft::{Draft, observation, samples};
+use crate::draft::Draft;
 use crate::error::ParseError;
 use crate::input::{Input, Shape};
-use crate::report::{Observation, Report};
-use crate::route::template;
+use crate::report::Report;
+use crate::requests::{Kind, Requests, flow};
 use crate::{Format, ParseOptions};
 
 /// Assertions stand before the line that names the run.
@@ -37,8 +35,7 @@ fn milliseconds(field: &str) -> Option<i64> {
 
 pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseError> {
     let mut draft = Draft::new(Format::Gatling);
-    let mut series: Vec<(Key, Vec<f64>)> = Vec::new();
-    let mut at: HashMap<Key, usize> = HashMap::new();
+    let mut requests = Requests::default();
     for line in input.lines() {
         let (number, line) = line?;
         if let Some((began, version)) = run(line) {
@@ -50,22 +47,16 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
         if !is_request(line) {
             continue;
         }
-        let Some((key, elapsed)) = request(line) else {
+        let Some((kind, elapsed)) = request(line) else {
             draft.skip(
                 format!("line {number}"),
                 "a request without its times and status",
             );
             continue;
         };
-        let place = *at.entry(key.clone()).or_insert(series.len());
-        match series.get_mut(place) {
-            Some((_, values)) => values.push(elapsed),
-            None => series.push((key, vec![elapsed])),
-        }
+        requests.add(kind, elapsed);
     }
-    for (key, values) in series {
-        draft.add(key.observation(values))?;
-    }
+    requests.finish(&mut draft, "response_time", "ms", &[])?;
     Ok(draft.finish())
 }
 
@@ -74,38 +65,8 @@ fn is_request(line: &str) -> bool {
     line.split('\t').take(3).any(|field| field == "REQUEST")
 }
 
-/// What tells one series from another.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    name: String,
-    groups: String,
-    ok: bool,
-}
-
-impl Key {
-    fn observation(self, values: Vec<f64>) -> Observation {
-        let flow = if self.name.contains("://") {
-            template(&self.name)
-        } else {
-            self.name.clone()
-        };
-        let mut labels = BTreeMap::new();
-        if !self.groups.is_empty() {
-            labels.insert("group".to_owned(), self.groups.replace(',', "/"));
-        }
-        if !self.ok {
-            labels.insert("outcome".to_owned(), "error".to_owned());
-        }
-        Observation {
-            shown_as: Some(self.name),
-            labels,
-            ..observation(&flow, "response_time", "ms", samples(values))
-        }
-    }
-}
-
 /// The request's name and groups stand before its points in time, its status after them; earlier versions had four.
-fn request(line: &str) -> Option<(Key, f64)> {
+fn request(line: &str) -> Option<(Kind, f64)> {
     let fields: Vec<&str> = line.split('\t').collect();
     let times: Vec<(usize, i64)> = fields
         .iter()
@@ -114,22 +75,27 @@ fn request(line: &str) -> Option<(Key, f64)> {
         .collect();
     let (first, began) = *times.first()?;
     let (last, ended) = *times.last().filter(|(at, _)| *at > first)?;
-    let ok = match *fields.get(last + 1)? {
-        "OK" => true,
-        "KO" => false,
+    let failed = match *fields.get(last + 1)? {
+        "OK" => false,
+        "KO" => true,
         _ => return None,
     };
     let before = |n: usize| first.checked_sub(n).and_then(|at| fields.get(at));
     // With the type at the very front nothing but it can stand two fields before the name.
     let groups = before(2).filter(|groups| **groups != "REQUEST");
-    let key = Key {
-        name: (*before(1)?).to_owned(),
-        groups: groups
-            .map(|groups| groups.trim().to_owned())
-            .unwrap_or_default(),
-        ok,
+    let groups = groups.map(|groups| groups.trim().replace(',', "/"));
+    let name = *before(1)?;
+    let kind = Kind {
+        shown_as: name.to_owned(),
+        flow: flow(name),
+        labels: groups
+            .filter(|groups| !groups.is_empty())
+            .map(|groups| ("group".to_owned(), groups))
+            .into_iter()
+            .collect(),
+        failed,
     };
-    Some((key, ended.checked_sub(began)? as f64))
+    Some((kind, ended.checked_sub(began)? as f64))
 }
 
 /// The version in a binary log's head: a zero, then the length of the version, then the version.
@@ -146,6 +112,7 @@ mod tests {
 
     use super::*;
     use crate::ErrorKind;
+    use crate::draft::samples;
     use crate::report::Payload;
 
     const RUN: &str = "RUN\tx.Simulation\tid\t1522406682290\t \t3.5.1\r\n";

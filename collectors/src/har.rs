@@ -3,15 +3,16 @@
 //! Requests are flows by method and route, their phases are taken over all requests. Queries, cookies, headers, bodies
 //! and addresses are never kept. A phase of -1 did not apply; `ssl` is a part of `connect`. A page is one value, its `onLoad`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::draft::{Draft, observation, samples, scalar};
+use crate::draft::{Draft, observation, scalar};
 use crate::error::ParseError;
 use crate::input::Input;
 use crate::json;
 use crate::report::{Direction, Observation, Report};
+use crate::requests::{Kind, Requests, flow};
 use crate::route::template;
 use crate::{Format, ParseOptions};
 
@@ -37,7 +38,7 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
         return Ok(draft.finish());
     };
     describe_run(&mut draft, log);
-    let mut requests = Requests::default();
+    let mut requests = Timed::default();
     for (at, entry) in json::array(log, "entries")
         .into_iter()
         .flatten()
@@ -48,7 +49,7 @@ pub(crate) fn parse(input: &Input, _: &ParseOptions) -> Result<Report, ParseErro
         }
         requests.take(entry);
     }
-    requests.add_to(&mut draft)?;
+    requests.finish(&mut draft)?;
     for page in json::array(log, "pages").into_iter().flatten() {
         if let Some(load) = page_load(page) {
             draft.add(load)?;
@@ -70,57 +71,44 @@ fn describe_run(draft: &mut Draft, log: &Value) {
     context.time_us = began.and_then(crate::time::microseconds);
 }
 
-/// Flow, metric, and whether the requests failed.
-type Key = (String, String, bool);
-
-/// Values by series, in file order.
+/// The whole time of requests by route, and each phase's over all requests.
 #[derive(Default)]
-struct Requests {
-    series: Vec<(Key, Vec<f64>)>,
-    at: HashMap<Key, usize>,
+struct Timed {
+    whole: Requests,
+    phases: [Requests; PHASES.len()],
 }
 
-impl Requests {
+impl Timed {
     fn take(&mut self, entry: &Value) {
         let said = |pointer| entry.pointer(pointer).and_then(Value::as_str);
         let status = entry.pointer("/response/status").and_then(Value::as_i64);
-        // Browsers write 0 where there was no answer.
-        let failed = !status.is_some_and(|status| (1..400).contains(&status));
         let route = template(said("/request/url").unwrap_or_default());
-        let flow = match said("/request/method") {
-            Some(method) => format!("{method} {route}"),
-            None => route,
+        let kind = |flow: &str| Kind {
+            shown_as: REQUESTS.to_owned(),
+            flow: flow.to_owned(),
+            labels: BTreeMap::new(),
+            // Browsers write 0 where there was no answer.
+            failed: !status.is_some_and(|status| (1..400).contains(&status)),
         };
         if let Some(time) = json::number(entry, "time") {
-            self.push((flow, "entry_time".into(), failed), time);
+            let flow = match said("/request/method") {
+                Some(method) => format!("{method} {route}"),
+                None => route,
+            };
+            self.whole.add(kind(&flow), time);
         }
         let timings = entry.get("timings").unwrap_or(&Value::Null);
-        for phase in PHASES {
+        for (phase, requests) in PHASES.into_iter().zip(&mut self.phases) {
             if let Some(time) = json::number(timings, phase).filter(|time| *time >= 0.0) {
-                self.push((REQUESTS.into(), format!("timings.{phase}"), failed), time);
+                requests.add(kind(REQUESTS), time);
             }
         }
     }
 
-    fn push(&mut self, key: Key, value: f64) {
-        let place = *self.at.entry(key.clone()).or_insert(self.series.len());
-        match self.series.get_mut(place) {
-            Some((_, values)) => values.push(value),
-            None => self.series.push((key, vec![value])),
-        }
-    }
-
-    fn add_to(self, draft: &mut Draft) -> Result<(), ParseError> {
-        for ((flow, metric, failed), values) in self.series {
-            let mut labels = BTreeMap::new();
-            if failed {
-                labels.insert("outcome".to_owned(), "error".to_owned());
-            }
-            draft.add(Observation {
-                shown_as: Some(REQUESTS.into()),
-                labels,
-                ..observation(&flow, &metric, "ms", samples(values))
-            })?;
+    fn finish(self, draft: &mut Draft) -> Result<(), ParseError> {
+        self.whole.finish(draft, "entry_time", "ms", &[])?;
+        for (phase, requests) in PHASES.into_iter().zip(self.phases) {
+            requests.finish(draft, &format!("timings.{phase}"), "ms", &[])?;
         }
         Ok(())
     }
@@ -133,12 +121,7 @@ fn page_load(page: &Value) -> Option<Observation> {
     let name = title.or(json::string(page, "id")).unwrap_or("page");
     let value = json::number(times, "onLoad").filter(|time| *time >= 0.0)?;
     // Browsers title a page by its address where the document has no title.
-    let flow = if name.contains("://") {
-        template(name)
-    } else {
-        name.to_owned()
-    };
-    let mut load = observation(&flow, "pageTimings", "ms", scalar(value));
+    let mut load = observation(&flow(name), "pageTimings", "ms", scalar(value));
     load.direction = Direction::Lower;
     load.shown_as = Some(name.to_owned());
     let reported = json::reported(times, &[]);
@@ -153,6 +136,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+    use crate::draft::samples;
 
     #[test]
     fn requests_are_told_apart_by_route_and_outcome_and_nothing_private_is_kept() {
@@ -183,11 +167,11 @@ mod tests {
             ("GET /item/:id", "entry_time", 0, samples(vec![5.0, 6.0]))
         );
         assert_eq!(
-            listed[1],
+            listed[2],
             ("requests", "timings.wait", 0, samples(vec![5.0, 6.0]))
         );
         assert_eq!(
-            listed[2],
+            listed[1],
             ("GET /item/:id", "entry_time", 1, samples(vec![1.0, 0.5]))
         );
         assert_eq!(listed.len(), 4, "a page without onLoad has no value");

@@ -65,12 +65,6 @@ pub(crate) fn check_limits(text: &str) -> Result<(), ParseError> {
             .at(place)
             .hint("send it in parts"))
     };
-    // An HTTP archive holds whole answers, and Lighthouse's report screenshots of whole pages: nothing of either is kept.
-    let longest = if is_http_archive(text) || text.contains("\"lighthouseVersion\"") {
-        text.len()
-    } else {
-        limits::JSON_STRING_BYTES
-    };
     let bytes = text.as_bytes();
     let mut keys: Vec<usize> = Vec::new();
     let mut values = 0;
@@ -87,7 +81,8 @@ pub(crate) fn check_limits(text: &str) -> Result<(), ParseError> {
                 while at < bytes.len() && bytes[at] != b'"' {
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
-                if at - start > longest {
+                if at - start > limits::JSON_STRING_BYTES && !holds_what_is_not_kept(text) {
+                    let longest = limits::JSON_STRING_BYTES;
                     return too_large(start, format!("a string is longer than {longest} bytes"));
                 }
             }
@@ -134,10 +129,12 @@ pub(crate) fn check_limits(text: &str) -> Result<(), ParseError> {
     Ok(())
 }
 
-/// Whether the first key is `log`, which all HTTP archives begin with.
-fn is_http_archive(text: &str) -> bool {
+/// Whether long strings are a part of the format, of which nothing is kept: an HTTP archive, whose first key is `log`, holds
+/// whole answers, and Lighthouse's report screenshots of whole pages.
+fn holds_what_is_not_kept(text: &str) -> bool {
     let inside = text.trim_start().strip_prefix('{').map(str::trim_start);
     inside.is_some_and(|inside| inside.starts_with("\"log\""))
+        || text.contains("\"lighthouseVersion\"")
 }
 
 /// The text with bare `NaN`, `Infinity` and `-Infinity` as `null`; strings are left alone.

@@ -42,6 +42,10 @@ pub const SERIES: usize = 5_000;
 /// Lines with a value in one Prometheus text: a hundred buckets for each series.
 pub const EXPOSED_VALUES: usize = SERIES * 100;
 
+/// Points of all series in one file that is a history, a thousand commits of fifty benchmarks: with the document that they
+/// come from they take some 4 KB each.
+pub const POINTS: usize = 50_000;
+
 /// Labels of one series, bytes of a label's key, and of its value.
 pub const LABELS: usize = 32;
 /// Bytes of a label's key.

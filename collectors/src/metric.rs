@@ -19,6 +19,10 @@ pub fn metric_name(format: Format, native: &str) -> String {
         (Format::Boomerang, "et.inp" | "c.inp") => "inp".into(),
         // The rows of its table stand for what its tasks call latency.
         (Format::Tinybench, "table") => "latency".into(),
+        (Format::Lighthouse, "first-contentful-paint") => "fcp".into(),
+        (Format::Lighthouse, "largest-contentful-paint") => "lcp".into(),
+        (Format::Lighthouse, "cumulative-layout-shift") => "cls".into(),
+        (Format::Lighthouse, "interaction-to-next-paint") => "inp".into(),
         (Format::Har, "pageTimings") => "page_load".into(),
         (Format::Browsertime, "googleWebVitals.largestContentfulPaint") => "lcp".into(),
         (Format::Browsertime, "googleWebVitals.firstContentfulPaint") => "fcp".into(),
@@ -73,6 +77,9 @@ mod tests {
         assert_eq!(metric_name(Format::WebVitals, "LCP"), "lcp");
         assert_eq!(metric_name(Format::Boomerang, "pt.lcp"), "lcp");
         assert_eq!(metric_name(Format::Boomerang, "t_done"), "t_done");
+        let lighthouse = |native| metric_name(Format::Lighthouse, native);
+        assert_eq!(lighthouse("largest-contentful-paint"), "lcp");
+        assert_eq!(lighthouse("speed-index"), "speed_index");
         assert_eq!(
             metric_name(Format::K6, "http_req_duration{phase:spike}"),
             "http_req_duration"

@@ -2,14 +2,17 @@
 //!
 //! The URL is not in either. In the summary answers of any status are among the latencies; connections that failed are not.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use crate::draft::{Draft, observation, samples, scalar};
+use crate::draft::{Draft, observation, scalar};
 use crate::error::ParseError;
 use crate::input::{Input, Shape};
 use crate::json;
 use crate::printed;
 use crate::report::{Basis, Direction, Observation, Payload, Quality, Report, Summary};
+use crate::requests::{Kind, Requests};
 use crate::{Format, ParseOptions};
 
 /// All requests; what was asked for is not in the file.
@@ -110,8 +113,7 @@ fn is_failure(status: &str) -> bool {
 }
 
 fn requests(input: &Input, draft: &mut Draft) -> Result<(), ParseError> {
-    // For each column the times of requests that succeeded, and of those that failed.
-    let mut times = TIMES.map(|_| [Vec::new(), Vec::new()]);
+    let mut times = TIMES.map(|_| Requests::default());
     for line in input.lines().skip(1) {
         let (number, line) = line?;
         let fields: Vec<&str> = line.trim().split(',').collect();
@@ -121,27 +123,18 @@ fn requests(input: &Input, draft: &mut Draft) -> Result<(), ParseError> {
             draft.skip(format!("line {number}"), "no whole row of a request");
             continue;
         };
-        for (kept, time) in times.iter_mut().zip([dns, dialup, duration]) {
-            let [succeeded, failed] = kept;
-            if is_failure(status) {
-                failed
-            } else {
-                succeeded
-            }
-            .push(time);
+        let kind = Kind {
+            shown_as: REQUESTS.to_owned(),
+            flow: REQUESTS.to_owned(),
+            labels: BTreeMap::new(),
+            failed: is_failure(status),
+        };
+        for (requests, time) in times.iter_mut().zip([dns, dialup, duration]) {
+            requests.add(kind.clone(), time);
         }
     }
-    for ((_, name), [succeeded, failed]) in TIMES.into_iter().zip(times) {
-        for (values, outcome) in [(succeeded, None), (failed, Some("error"))] {
-            if values.is_empty() {
-                continue;
-            }
-            let mut series = observation(REQUESTS, name, "s", samples(values));
-            series.shown_as = Some(REQUESTS.into());
-            let outcome = outcome.map(|outcome| ("outcome".to_owned(), outcome.to_owned()));
-            series.labels.extend(outcome);
-            draft.add(series)?;
-        }
+    for ((_, name), requests) in TIMES.into_iter().zip(times) {
+        requests.finish(draft, name, "s", &[])?;
     }
     Ok(())
 }
@@ -151,6 +144,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+    use crate::draft::samples;
 
     fn read(text: &str) -> Result<Report, ParseError> {
         crate::parse(text.as_bytes(), &ParseOptions::default())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::draft::{Draft, observation, samples};
 use crate::error::ParseError;
-use crate::report::{Observation, Quality};
+use crate::report::Quality;
 use crate::route::template;
 
 /// What requests are told apart by.
@@ -59,7 +59,7 @@ impl Requests {
                 series.labels.insert("outcome".into(), "error".into());
                 series.failed = count;
             }
-            draft.add(Observation { ..series })?;
+            draft.add(series)?;
         }
         Ok(())
     }

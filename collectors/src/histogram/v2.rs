@@ -259,8 +259,8 @@ impl Layout {
         })
     }
 
-    /// The lower edge of the `index`th bucket, where its values are recorded: as the reference implementation adds up
-    /// histograms of another layout, so that a merged log has the percentiles that its own tools print.
+    /// The lower edge of the `index`th bucket, where its values are recorded, as the reference implementation records them
+    /// where it adds a histogram to one of another layout (`AbstractHistogram.add`).
     fn value(&self, index: u64) -> u64 {
         let half = 1u64 << self.half_magnitude;
         let (bucket, sub) = if index < 2 * half {

@@ -20,8 +20,8 @@ fn history(args: &Args, path: &Path) -> Result<History, Failure> {
         file_name: path.display().to_string(),
         ..ParseOptions::default()
     };
-    let report = parse_path(path, &options).map_err(|error| {
-        let hint = error.hint.clone().unwrap_or_default();
+    let report = parse_path(path, &options).map_err(|mut error| {
+        let hint = error.hint.take().unwrap_or_default();
         Failure::usage(format!("{}: {error}", path.display()), hint)
     })?;
     let mut runs: Vec<(String, Value)> = Vec::new();
