@@ -34,6 +34,10 @@ pub(super) fn all(
 ) -> Result<(), ParseError> {
     let created = created_gauges(families);
     for family in families {
+        // When a series began is no measurement, and no two processes began at one time.
+        let began = family.name.strip_suffix("_created");
+        let is_a_beginning = family.kind == Kind::Gauge
+            && began.is_some_and(|name| families.iter().any(|other| other.name == name));
         for point in points(family) {
             let began = point.created.or_else(|| {
                 let key = (family.name.as_str(), point.labels.clone());
@@ -59,7 +63,11 @@ pub(super) fn all(
             found.time_us = time_us;
             telemetry::name_work(&mut found);
             telemetry::mark_failure(&mut found);
-            draft.add(found)?;
+            if is_a_beginning {
+                draft.show(found);
+            } else {
+                draft.add(found)?;
+            }
         }
     }
     Ok(())

@@ -122,3 +122,16 @@ fn a_text_that_breaks_off_is_refused_with_its_line() {
     assert_eq!(error.kind, ErrorKind::InvalidOpenmetrics);
     assert_eq!(error.place.unwrap().line, Some(2));
 }
+
+#[test]
+fn when_a_series_began_is_shown_and_not_stored() {
+    let text = "# TYPE orders_total counter\norders_total 5\n# TYPE orders_created gauge\norders_created 1.7e9\n# TYPE users_created gauge\nusers_created 3\n";
+    let report = crate::parse(text.as_bytes(), &ParseOptions::default()).unwrap();
+    let stored: Vec<&str> = report.observations.iter().map(|o| &*o.metric).collect();
+    assert_eq!(stored, ["orders", "users_created"]);
+    assert_eq!(report.shown_only[0].metric, "orders_created");
+    assert_eq!(
+        report.observations[0].extra["start_time_us"],
+        1_700_000_000_000_000_i64
+    );
+}
